@@ -1,0 +1,36 @@
+#include "engine/verification.hpp"
+
+#include <fmt/format.h>
+
+#include "engine/error.hpp"
+#include "engine/mpi.hpp"
+
+namespace ouro::engine {
+namespace {
+
+void check_replicas(MPI_Comm comm, const Region::LpReport& report) {
+  const auto digests = mpi_gather_all(comm, report.digest);
+  for (std::size_t rank = 1; rank < digests.size(); ++rank) {
+    if (digests[rank] == digests[0]) continue;
+    throw ContractError{
+        fmt::format("the copies of LP {} differ: digest {:016x} on rank 0, {:016x} on rank {}",
+                    report.id.value(), digests[0], digests[rank], rank)};
+  }
+}
+
+}  // namespace
+
+RunVerdict verify_run(MPI_Comm comm, const Region& region) {
+  RunVerdict verdict;
+  for (const auto& report : region.reports()) {
+    if (report.replicated) check_replicas(comm, report);
+    if (report.replicated && region.rank() != 0) continue;
+    verdict.digest += digest_term(report.id, report.digest);
+    verdict.events += report.events;
+  }
+  MPI_Allreduce(MPI_IN_PLACE, &verdict.digest, 1, MPI_UINT64_T, MPI_SUM, comm);
+  MPI_Allreduce(MPI_IN_PLACE, &verdict.events, 1, MPI_UINT64_T, MPI_SUM, comm);
+  return verdict;
+}
+
+}  // namespace ouro::engine

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "llm/model.hpp"
+
+namespace ouro::llm {
+
+/// What a system of one or more wafers can hold. The defaults are one wafer of PAPER.md 1.
+struct WaferCapacity {
+  int cores = 13'923;                                       // [body]
+  std::int64_t core_bytes = std::int64_t{4} * 1024 * 1024;  // [body]
+  int crossbar_rows = 1024;                                 // [derived]
+  int crossbar_columns = 128;                               // [derived] 8-bit words
+  int crossbars = 32;                                       // [body] a core
+};
+
+/// Matrices with the same input, stored side by side: `rows` inputs, `columns` outputs.
+struct MatrixGroup {
+  std::string_view name;
+  std::int64_t rows;
+  std::int64_t columns;
+};
+
+/// The matrices of one block, in the order in which a token meets them: QKV, O, gate and up, down.
+std::array<MatrixGroup, 4> block_matrices(const ModelDescription& model);
+
+MatrixGroup lm_head_matrix(const ModelDescription& model);
+
+/// Cores that a group fills: its columns are cut into strips one crossbar wide, and a strip takes the rows
+/// it needs, so that two strips may share a crossbar. No core holds parts of two groups.
+std::int64_t cores_for(const MatrixGroup& group, const WaferCapacity& wafer);
+
+std::int64_t weight_cores_per_block(const ModelDescription& model, const WaferCapacity& wafer);
+std::int64_t weight_cores(const ModelDescription& model, const WaferCapacity& wafer);
+
+/// Cores left for KV by the blocks alone (PAPER.md 7 leaves embedding and LM head out); 0 where they
+/// do not fit.
+std::int64_t free_cores(const ModelDescription& model, const WaferCapacity& wafer);
+
+/// Tokens whose K and V the free cores hold.
+std::int64_t kv_tokens_that_fit(const ModelDescription& model, const WaferCapacity& wafer);
+
+/// Cores missing for the weights of all blocks and of the LM head; 0 where the model fits.
+std::int64_t cores_lacking(const ModelDescription& model, const WaferCapacity& wafer);
+
+}  // namespace ouro::llm

@@ -1,0 +1,572 @@
+#include "llm/die_process.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/error.hpp"
+
+namespace ouro::llm {
+
+using engine::Duration;
+using engine::Time;
+using wafer::Component;
+using wafer::CoreId;
+using wafer::EnergyCounts;
+using wafer::Onward;
+
+namespace {
+
+CoreId at_core(const Message& message) {
+  return CoreId{message.at};
+}
+
+}  // namespace
+
+DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv,
+                       Duration control_latency)
+    : plan_{plan},
+      geometry_{plan.wafer().geometry},
+      core_model_{plan.wafer().core},
+      die_{die},
+      kv_{kv},
+      control_latency_{control_latency},
+      network_{geometry_, plan.wafer().noc, die},
+      ledger_{plan.blocks(), plan.wafer().energy},
+      cores_(static_cast<std::size_t>(geometry_.cores_of_die())) {
+  const auto blocks_of_page =
+      (plan.model().head_dim + core_model_.kv_block_rows - 1) / core_model_.kv_block_rows;
+  for (int i = 0; i < geometry_.cores_of_die(); ++i) {
+    const auto& role = plan.role(geometry_.core_of_die(die, i));
+    auto& core = cores_[static_cast<std::size_t>(i)];
+    if (role.home_of >= 0) {
+      core.station = std::make_unique<Station>();
+      core.station->number = role.home_of;
+      core.station->credits = plan.window();
+    }
+    if (role.kv_ring >= 0) core.attention = std::make_unique<Attention>(KvCore{core_model_, blocks_of_page});
+  }
+}
+
+std::string DieProcess::name() const {
+  return fmt::format("die {}", die_.value());
+}
+
+engine::Channels DieProcess::channels() const {
+  const auto& noc = plan_.wafer().noc;
+  engine::Channels channels;
+  channels.to.push_back({kControllerLp, control_latency_});
+  for (const auto direction : wafer::kDirections) {
+    const auto neighbour = geometry_.neighbour(die_, direction);
+    if (neighbour) channels.to.push_back({die_lp(*neighbour), noc.die_lookahead()});
+  }
+  if (geometry_.die_of(noc.host) == die_) channels.to.push_back({kHostLp, noc.die_lookahead()});
+  return channels;
+}
+
+void DieProcess::handle(const engine::Event& event, engine::Scheduler& scheduler) {
+  scheduler_ = &scheduler;
+  const auto message = event.as<Message>();
+  switch (message.kind) {
+    case MessageKind::packet: {
+      wafer::Travel travel;
+      const auto onward =
+          network_.enter(at_core(message), CoreId{message.target}, message.flits, event.time, travel);
+      count_travel(message, travel);
+      forward(message, onward);
+      break;
+    }
+    case MessageKind::multicast: {
+      const auto& tree = station_plan(message.station).trees[message.head];
+      wafer::Travel travel;
+      const auto onward = network_.enter(tree, message.target, message.flits, event.time, travel);
+      count_travel(message, travel);
+      forward_multicast(message, onward);
+      break;
+    }
+    case MessageKind::tile_pass_end:
+      send_partial_sums(message);
+      break;
+    case MessageKind::tile_done:
+      tile_done(message);
+      break;
+    case MessageKind::station_ready:
+      station_ready(message);
+      break;
+    case MessageKind::head_done:
+      head_done(message);
+      break;
+    case MessageKind::credit: {
+      auto& station = *core(at_core(message)).station;
+      ++station.credits;
+      launch_ready_tokens(station);
+      break;
+    }
+    case MessageKind::release:
+      for (auto& core : cores_) {
+        if (core.attention) core.attention->kv.release(message.slot);
+      }
+      break;
+    default:
+      throw engine::ContractError{name() + " got a message for another LP"};
+  }
+  ledger_.settle(event.time);
+}
+
+// ---- the network
+// ----------------------------------------------------------------------------------------------
+
+void DieProcess::send(Message message, CoreId from, CoreId to, std::int64_t bytes) {
+  message.kind = MessageKind::packet;
+  message.target = to.value();
+  message.flits = static_cast<std::uint16_t>(plan_.wafer().noc.flits(bytes));
+  count_buffer(message);
+  traffic_.sent(message.flits);
+  wafer::Travel travel;
+  const auto onward = network_.inject(from, to, message.flits, scheduler_->now(), travel);
+  count_travel(message, travel);
+  forward(message, onward);
+}
+
+void DieProcess::count_buffer(const Message& message) {  // written once and read once
+  ledger_.count(message.stage, message.token().phase(), Component::buffer,
+                2 * message.flits * plan_.wafer().noc.link_bits);
+}
+
+void DieProcess::count_travel(const Message& message, const wafer::Travel& travel) {
+  ledger_.count(message.stage, message.token().phase(), Component::hop, travel.hop_bits);
+  ledger_.count(message.stage, message.token().phase(), Component::die_crossing, travel.crossing_bits);
+}
+
+void DieProcess::forward(Message message, const Onward& onward) {
+  switch (onward.to) {
+    case Onward::To::core:
+      arrive(message, onward.core, onward.time);
+      break;
+    case Onward::To::die:
+      message.at = onward.core.value();
+      scheduler_->send_at(die_lp(onward.die), onward.time, message);
+      break;
+    case Onward::To::host:
+      message.kind = MessageKind::host_packet;
+      scheduler_->send_at(kHostLp, onward.time, message);
+      break;
+  }
+}
+
+void DieProcess::multicast(Message message, const StationPlan& station, std::int64_t bytes) {
+  message.kind = MessageKind::multicast;
+  message.stage = station.tile_stage;
+  message.flits = static_cast<std::uint16_t>(plan_.wafer().noc.flits(bytes));
+  const auto destinations = static_cast<std::int64_t>(station.cores->size() / station.trees.size());
+  for (std::size_t i = 0; i < station.trees.size(); ++i) {
+    message.head = static_cast<std::uint16_t>(i);
+    count_buffer(message);
+    traffic_.sent(message.flits, destinations);
+    wafer::Travel travel;
+    const auto onward = network_.inject(station.trees[i], message.flits, scheduler_->now(), travel);
+    count_travel(message, travel);
+    forward_multicast(message, onward);
+  }
+}
+
+void DieProcess::forward_multicast(Message message, std::span<const Onward> onward) {
+  for (const auto& branch : onward) {
+    if (branch.to == Onward::To::core) {
+      start_pass(message, branch.core, branch.time);
+      continue;
+    }
+    message.target = branch.core.value();  // the segment that begins there
+    scheduler_->send_at(die_lp(branch.die), branch.time, message);
+  }
+}
+
+void DieProcess::arrive(const Message& message, CoreId core_id, Time tail) {
+  traffic_.received(message.flits);
+  count_buffer(message);
+  switch (message.cargo) {
+    case Cargo::activations:
+    case Cargo::residual:
+      gather_at_station(message, core_id, tail);
+      break;
+    case Cargo::head_input:
+      gather_head_input(message, core_id, tail);
+      break;
+    case Cargo::attention_partial:
+      add_attention_partial(message, core_id, tail);
+      break;
+    case Cargo::partial_sum:
+      add_tile_part(message, core_id, tail);
+      break;
+    case Cargo::credit: {
+      Message credit = message;
+      credit.kind = MessageKind::credit;
+      credit.at = core_id.value();
+      scheduler_->send_at(scheduler_->self(), tail, credit);
+      break;
+    }
+    case Cargo::candidates:
+      throw engine::ContractError{"candidates for the host arrived at a core"};
+  }
+}
+
+// ---- stations
+// -------------------------------------------------------------------------------------------------
+
+Time DieProcess::use_sfu(Core& core, Time from, Duration duration, int block, Stage stage) {
+  const Time start = std::max(from, core.sfu_free);
+  core.sfu_free = start + duration;
+  core.use.sfu_busy += duration;
+  ledger_.busy(start, block, stage, duration);
+  return core.sfu_free;
+}
+
+void DieProcess::gather_at_station(const Message& message, CoreId core_id, Time tail) {
+  auto& home = core(core_id);
+  auto& station = *home.station;
+  const auto& plan = station_plan(station);
+  const auto whole = station.gather.add(message.number, 0, plan.expected_packets, tail);
+  if (!whole) return;
+
+  const auto elements = plan.group->rows;
+  Time done = *whole;
+  const auto count = [&](Component component, std::int64_t amount) {
+    ledger_.count(plan.home_stage, message.token().phase(), component, amount);
+  };
+  if (plan.adds_residual) {
+    count(Component::sfu_simple, elements);
+    done = use_sfu(home, done, core_model_.sfu(elements), plan.block, plan.home_stage);
+  }
+  if (plan.normalises) {  // RMSNorm: square and add, then scale by 1 / root and by the weights
+    count(Component::sfu_simple, 4 * elements);
+    count(Component::sfu_special, 2);
+    done = use_sfu(home, done, 2 * core_model_.sfu(elements), plan.block, plan.home_stage);
+  }
+  Message ready = message;
+  ready.kind = MessageKind::station_ready;
+  ready.at = core_id.value();
+  scheduler_->send_at(scheduler_->self(), done, ready);
+}
+
+void DieProcess::station_ready(const Message& message) {
+  auto& station = *core(at_core(message)).station;
+  station.ready.push_back(message.token());
+  launch_ready_tokens(station);
+}
+
+bool DieProcess::needs_credit(const Station& station, const Token& token) const {
+  return !station_plan(station).is_lm_head || token.sampled();
+}
+
+void DieProcess::launch_ready_tokens(Station& station) {
+  while (true) {
+    const auto next = std::find_if(station.ready.begin(), station.ready.end(),
+                                   [&](const Token& token) { return token.number == station.next_number; });
+    if (next == station.ready.end()) return;
+    if (needs_credit(station, *next) && station.credits == 0) {
+      if (!station.blocked_since) station.blocked_since = scheduler_->now();
+      return;
+    }
+    if (station.blocked_since) station.use.stalled += scheduler_->now() - *station.blocked_since;
+    station.blocked_since.reset();
+    const Token token = *next;
+    station.ready.erase(next);
+    launch(station, token);
+  }
+}
+
+void DieProcess::launch(Station& station, const Token& token) {
+  const auto& plan = station_plan(station);
+  ++station.next_number;
+  ++station.use.tokens;
+  if (needs_credit(station, token)) {
+    --station.credits;
+    Message message{.station = static_cast<std::uint16_t>(station.number)};
+    message.set_token(token);
+    multicast(message, plan, plan.group->rows);
+  } else {
+    retire(token);
+  }
+  if (plan.sends_residual) {
+    Message residual{.cargo = Cargo::residual, .stage = plan.home_stage};
+    residual.set_token(token);
+    send(residual, plan.home, station_plan(station.number + 2).home, plan.group->rows);
+  }
+  return_credit(station, token);
+}
+
+void DieProcess::return_credit(const Station& station, const Token& token) {
+  const auto& plan = station_plan(station);
+  Message credit{.cargo = Cargo::credit, .stage = plan.home_stage};
+  credit.set_token(token);
+  const CoreId to =
+      station.number == 0 ? wafer::DieNetwork::host_id(geometry_) : station_plan(station.number - 1).home;
+  send(credit, plan.home, to, 1);
+}
+
+void DieProcess::retire(const Token& token) {
+  Message message{.kind = MessageKind::retired, .time_ps = engine::picoseconds(scheduler_->now())};
+  message.set_token(token);
+  scheduler_->send(kControllerLp, control_latency_, message);
+}
+
+// ---- tiles
+// ----------------------------------------------------------------------------------------------------
+
+void DieProcess::start_pass(const Message& message, CoreId core_id, Time tail) {
+  traffic_.received(message.flits);
+  const auto& station = station_plan(message.station);
+  const auto& tile = station.group->tiles[static_cast<std::size_t>(plan_.role(core_id).tile)];
+  auto& tile_core = core(core_id);
+
+  const Duration pass = core_model_.crossbar_pass(tile.busiest_rows);
+  const std::int64_t input_bits = 8 * station.group->rows;
+  const std::int64_t output_bits = 32 * std::int64_t{tile.finished_columns + tile.partial_columns};
+  const Time start = std::max(tail + core_model_.htree(input_bits), tile_core.crossbars_free);
+  tile_core.crossbars_free = start + pass;
+  const Time end = start + pass + core_model_.htree(output_bits);
+
+  count_buffer(message);
+  ledger_.count(message.stage, message.token().phase(), Component::mac, tile.macs);
+  ledger_.count(message.stage, message.token().phase(), Component::htree, input_bits + output_bits);
+  tile_core.use.crossbars_busy += pass;
+  tile_core.use.macs += tile.macs;
+  ledger_.busy(start, station.block, message.stage, pass);
+
+  if (tile.partial_columns > 0 && !tile.partial_waits) {
+    Message pass_end = message;
+    pass_end.kind = MessageKind::tile_pass_end;
+    pass_end.at = core_id.value();
+    scheduler_->send_at(scheduler_->self(), end, pass_end);
+  }
+  add_tile_part(message, core_id, end);
+}
+
+void DieProcess::add_tile_part(const Message& message, CoreId core_id, Time at) {
+  const auto& role = plan_.role(core_id);
+  const auto& station = station_plan(role.tile_station);
+  const auto& tile = station.group->tiles[static_cast<std::size_t>(role.tile)];
+  auto& tile_core = core(core_id);
+  const auto whole = tile_core.tile_parts.add(message.number, 0, tile.takes_partial ? 2 : 1, at);
+  if (!whole || (tile.slices.empty() && !tile.partial_waits)) return;
+
+  Time done = *whole;
+  const auto count = [&](Component component, std::int64_t amount) {
+    ledger_.count(station.tile_stage, message.token().phase(), component, amount);
+  };
+  if (tile.takes_partial) {
+    count(Component::sfu_simple, station.group->strip_columns);
+    done = use_sfu(tile_core, done, core_model_.sfu(station.group->strip_columns), station.block,
+                   station.tile_stage);
+  }
+  if (!station.is_lm_head && station.matrix == Matrix::gate_up && !tile.slices.empty()) {
+    const std::int64_t outputs =
+        tile.slices.front().bytes;  // SiLU(gate) x up: exp and division; add, two products
+    count(Component::sfu_special, 2 * outputs);
+    count(Component::sfu_simple, 3 * outputs);
+    done = use_sfu(tile_core, done, 2 * core_model_.sfu(outputs), station.block, station.tile_stage);
+  }
+  Message finished = message;
+  finished.kind = MessageKind::tile_done;
+  finished.at = core_id.value();
+  finished.station = static_cast<std::uint16_t>(role.tile_station);
+  scheduler_->send_at(scheduler_->self(), done, finished);
+}
+
+void DieProcess::send_partial_sums(const Message& message) {
+  const auto& role = plan_.role(at_core(message));
+  const auto& station = station_plan(role.tile_station);
+  const auto& tile = station.group->tiles[static_cast<std::size_t>(role.tile)];
+  Message sums{.cargo = Cargo::partial_sum, .stage = station.tile_stage, .station = message.station};
+  sums.set_token(message.token());
+  send(sums, at_core(message), (*station.cores)[static_cast<std::size_t>(role.tile) + 1],
+       4 * std::int64_t{tile.partial_columns});
+}
+
+void DieProcess::tile_done(const Message& message) {
+  const auto& role = plan_.role(at_core(message));
+  const auto& station = station_plan(role.tile_station);
+  const auto& tile = station.group->tiles[static_cast<std::size_t>(role.tile)];
+  if (tile.partial_waits) send_partial_sums(message);
+  if (!station.is_lm_head && station.matrix == Matrix::qkv) {
+    send_head_inputs(message, at_core(message), station, tile);
+  } else {
+    send_outputs(message, at_core(message), station, tile);
+  }
+}
+
+void DieProcess::send_outputs(const Message& message, CoreId from, const StationPlan& station,
+                              const Tile& tile) {
+  Message output{.stage = station.tile_stage};
+  output.set_token(message.token());
+  for (const auto& slice : tile.slices) {
+    output.cargo = station.is_lm_head ? Cargo::candidates : Cargo::activations;
+    const CoreId to = station.is_lm_head ? wafer::DieNetwork::host_id(geometry_)
+                                         : station_plan(plan_.role(from).tile_station + 1).home;
+    send(output, from, to, slice.bytes);
+  }
+}
+
+void DieProcess::send_head_inputs(const Message& message, CoreId from, const StationPlan& station,
+                                  const Tile& tile) {
+  const auto& ring = plan_.mapping().blocks[static_cast<std::size_t>(station.block)].kv;
+  Message input{.cargo = Cargo::head_input, .stage = station.tile_stage};
+  input.set_token(message.token());
+  for (const auto& slice : tile.slices) {
+    input.head = static_cast<std::uint16_t>(slice.consumer);
+    const auto cores = cores_of_head(message.token(), slice.consumer);
+    for (const int to : cores) {
+      const int bytes =
+          to == cores.back() ? slice.bytes : slice.q_bytes;  // K and V go where the newest tokens are
+      if (bytes > 0) send(input, from, ring[static_cast<std::size_t>(to)], bytes);
+    }
+  }
+}
+
+// ---- attention
+// ------------------------------------------------------------------------------------------------
+
+DieProcess::RingCores DieProcess::cores_of_head(const Token& token, int head) const {
+  RingCores cores;
+  const auto page = static_cast<int>(token.position) / kv_.page_tokens();
+  for (const auto& extent : kv_.extents(token.slot, head)) {
+    if (extent.first_page > page) break;  // pages for later tokens
+    const auto again = std::find(cores.begin(), cores.end(), extent.core);
+    if (again != cores.end()) cores.erase(again);
+    cores.push_back(extent.core);
+  }
+  return cores;
+}
+
+bool DieProcess::is_newest(const Token& token, int head, CoreId core_id) const {
+  return cores_of_head(token, head).back() == plan_.role(core_id).kv_ring;
+}
+
+void DieProcess::gather_head_input(const Message& message, CoreId core_id, Time tail) {
+  const bool newest = is_newest(message.token(), message.head, core_id);
+  const int expected = newest ? plan_.head_input_senders(message.head) : plan_.query_senders(message.head);
+  const auto whole = core(core_id).attention->inputs.add(message.number, message.head, expected, tail);
+  if (whole) attend(message, core_id, *whole);
+}
+
+/// Score, softmax and S x V of one KV head for one token, over the tokens that lie on this core.
+void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
+  auto& kv_core = core(core_id);
+  auto& attention = *kv_core.attention;
+  const Token token = message.token();
+  const Phase phase = token.phase();
+  const int block = plan_.role(core_id).kv_block;
+  const std::int64_t dim = plan_.model().head_dim;
+  const std::int64_t queries = plan_.queries_of_kv_head();
+  const bool newest = is_newest(token, message.head, core_id);
+  const auto& entry =
+      newest ? attention.kv.write(message.slot, message.head) : attention.kv.read(message.slot, message.head);
+  const std::int64_t tokens = entry.tokens;
+
+  Time k_start = std::max(ready, attention.k_free);
+  if (newest) {  // K is a column: one row after another is written; V is a row
+    ledger_.count(Stage::qkv, phase, Component::kv_write, 2 * 8 * dim);
+    k_start += dim * core_model_.cycle;
+  }
+  ledger_.count(Stage::score, phase, Component::mac, queries * dim * tokens);
+  ledger_.count(Stage::score, phase, Component::htree, queries * (8 * dim + 32 * tokens));
+  const Duration score_time = queries * (entry.k_stacked * core_model_.crossbar_pass(static_cast<int>(dim)) +
+                                         core_model_.htree(32 * tokens));
+  attention.k_free = k_start + score_time;
+  ledger_.busy(k_start, block, Stage::score, score_time);
+
+  ledger_.count(Stage::softmax, phase, Component::sfu_special,
+                queries * (tokens + 1));  // exponentials, a division
+  ledger_.count(Stage::softmax, phase, Component::sfu_simple, queries * 3 * tokens);  // maximum, sum, scaling
+  const Time softmax_done =
+      use_sfu(kv_core, attention.k_free, queries * 3 * core_model_.sfu(tokens), block, Stage::softmax);
+
+  ledger_.count(Stage::projection, phase, Component::mac, queries * dim * tokens);
+  ledger_.count(Stage::projection, phase, Component::htree, queries * (8 * tokens + 32 * dim));
+  const Duration value_time =
+      queries * (core_model_.crossbar_pass(entry.v_rows) + core_model_.htree(32 * dim)) +
+      (newest ? core_model_.cycle : Duration{});
+  const Time v_start = std::max(softmax_done, attention.v_free);
+  attention.v_free = v_start + value_time;
+  ledger_.busy(v_start, block, Stage::projection, value_time);
+  kv_core.use.crossbars_busy += score_time + value_time;
+  kv_core.use.macs += 2 * queries * dim * tokens;
+
+  if (newest) {
+    add_attention_partial(message, core_id, attention.v_free);
+    return;
+  }
+  Message done = message;
+  done.kind = MessageKind::head_done;
+  done.at = core_id.value();
+  scheduler_->send_at(scheduler_->self(), attention.v_free, done);
+}
+
+/// The core with a head's newest tokens waits for the other cores' parts: each comes with the maximum and the
+/// sum of its exponentials, by which it is rescaled.
+void DieProcess::add_attention_partial(const Message& message, CoreId core_id, Time at) {
+  auto& kv_core = core(core_id);
+  const auto parts = static_cast<int>(cores_of_head(message.token(), message.head).size());
+  const auto whole = kv_core.attention->partials.add(message.number, message.head, parts, at);
+  if (!whole) return;
+  Time done = *whole;
+  if (parts > 1) {
+    const std::int64_t queries = plan_.queries_of_kv_head();
+    const std::int64_t elements = queries * plan_.model().head_dim * parts;
+    const Phase phase = message.token().phase();
+    ledger_.count(Stage::softmax, phase, Component::sfu_simple, 2 * elements);  // scale, add
+    ledger_.count(Stage::softmax, phase, Component::sfu_special,
+                  queries * (parts + 1));  // factors, a division
+    done =
+        use_sfu(kv_core, done, 2 * core_model_.sfu(elements), plan_.role(core_id).kv_block, Stage::softmax);
+  }
+  Message finished = message;
+  finished.kind = MessageKind::head_done;
+  finished.at = core_id.value();
+  scheduler_->send_at(scheduler_->self(), done, finished);
+}
+
+void DieProcess::head_done(const Message& message) {
+  const auto& role = plan_.role(at_core(message));
+  const auto& block = plan_.mapping().blocks[static_cast<std::size_t>(role.kv_block)];
+  const std::int64_t outputs = std::int64_t{plan_.queries_of_kv_head()} * plan_.model().head_dim;
+  Message output{.stage = Stage::projection, .head = message.head};
+  output.set_token(message.token());
+  const int newest = cores_of_head(message.token(), message.head).back();
+  if (newest == role.kv_ring) {
+    output.cargo = Cargo::activations;
+    send(output, at_core(message), block.tiles[static_cast<std::size_t>(Matrix::output)].front(), outputs);
+    return;
+  }
+  output.cargo = Cargo::attention_partial;
+  const std::int64_t statistics =
+      2 * 4 * std::int64_t{plan_.queries_of_kv_head()};  // maximum and sum, 32 bit each
+  send(output, at_core(message), block.kv[static_cast<std::size_t>(newest)], 4 * outputs + statistics);
+}
+
+// ---- results
+// --------------------------------------------------------------------------------------------------
+
+const StationUse* DieProcess::station_use(int core_index) const {
+  const auto& station = cores_[static_cast<std::size_t>(core_index)].station;
+  return station ? &station->use : nullptr;
+}
+
+const KvCore* DieProcess::kv_core(int core_index) const {
+  const auto& attention = cores_[static_cast<std::size_t>(core_index)].attention;
+  return attention ? &attention->kv : nullptr;
+}
+
+bool DieProcess::is_idle() const {
+  return std::all_of(cores_.begin(), cores_.end(), [this](const Core& core) {
+    if (!core.tile_parts.empty()) return false;
+    if (core.station && (!core.station->gather.empty() || !core.station->ready.empty() ||
+                         core.station->credits != plan_.window())) {
+      return false;
+    }
+    return !core.attention || (core.attention->inputs.empty() && core.attention->partials.empty() &&
+                               core.attention->kv.blocks_used() == 0);
+  });
+}
+
+}  // namespace ouro::llm

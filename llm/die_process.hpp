@@ -1,0 +1,151 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/logical_process.hpp"
+#include "engine/region.hpp"
+#include "llm/gather.hpp"
+#include "llm/kv_controller.hpp"
+#include "llm/kv_core.hpp"
+#include "llm/message.hpp"
+#include "llm/pipeline_plan.hpp"
+#include "llm/traffic.hpp"
+#include "llm/work_ledger.hpp"
+#include "wafer/die_network.hpp"
+
+namespace ouro::llm {
+
+/// What a core was used for; integers, one row of the result file.
+struct CoreUse {
+  engine::Duration crossbars_busy{};
+  engine::Duration sfu_busy{};
+  std::int64_t macs = 0;
+};
+
+/// What a station saw.
+struct StationUse {
+  std::int64_t tokens = 0;
+  engine::Duration stalled{};  ///< sum over tokens: ready, but the next station's buffer was full
+};
+
+/// One die: its cores, its links, and the K and V in its crossbars.
+///
+/// Data drives it: what arrives at a core makes the core work, and what the core makes goes on over the
+/// network. See docs/design.md for a token's way.
+class DieProcess final : public engine::LogicalProcess {
+ public:
+  /// @param kv  the page tables of this rank's copy of the controllers. A die reads them when it handles an
+  ///            event; the controllers have the lowest LP number, so it sees all control events up to its own
+  ///            time on any rank.
+  DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv,
+             engine::Duration control_latency);
+
+  std::string name() const override;
+  engine::Channels channels() const override;
+  void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
+
+  wafer::DieId die() const { return die_; }
+  const WorkLedger& ledger() const { return ledger_; }
+  const wafer::DieNetwork& network() const { return network_; }
+  const CoreUse& core_use(int core) const { return cores_[static_cast<std::size_t>(core)].use; }
+  const StationUse* station_use(int core) const;
+  const KvCore* kv_core(int core) const;
+
+  const Traffic& traffic() const { return traffic_; }
+
+  /// Whether nothing is under way and no KV is held, as it must be at the end of a run.
+  bool is_idle() const;
+
+ private:
+  /// A home core's state.
+  struct Station {
+    int number = 0;
+    Gather gather;
+    std::vector<Token> ready;       ///< normalised, in any order
+    std::uint32_t next_number = 0;  ///< tokens leave in the order of their numbers
+    int credits = 0;
+    std::optional<engine::Time> blocked_since;
+    StationUse use;
+  };
+
+  /// The attention part of a core.
+  struct Attention {
+    explicit Attention(KvCore core) : kv{std::move(core)} {}
+    KvCore kv;
+    Gather inputs;
+    Gather partials;
+    engine::Time k_free{};
+    engine::Time v_free{};
+  };
+
+  struct Core {
+    engine::Time crossbars_free{};
+    engine::Time sfu_free{};
+    Gather tile_parts;
+    std::unique_ptr<Station> station;
+    std::unique_ptr<Attention> attention;
+    CoreUse use;
+  };
+
+  // the network
+  void send(Message message, wafer::CoreId from, wafer::CoreId to, std::int64_t bytes);
+  void forward(Message message, const wafer::Onward& onward);
+  void multicast(Message message, const StationPlan& station, std::int64_t bytes);
+  void forward_multicast(Message message, std::span<const wafer::Onward> onward);
+  void count_buffer(const Message& message);
+  void count_travel(const Message& message, const wafer::Travel& travel);
+  void arrive(const Message& message, wafer::CoreId core, engine::Time tail);
+
+  // stations
+  void gather_at_station(const Message& message, wafer::CoreId core, engine::Time tail);
+  void station_ready(const Message& message);
+  void launch_ready_tokens(Station& station);
+  bool needs_credit(const Station& station, const Token& token) const;
+  void launch(Station& station, const Token& token);
+  void return_credit(const Station& station, const Token& token);
+  void retire(const Token& token);
+
+  // tiles
+  void start_pass(const Message& message, wafer::CoreId core, engine::Time tail);
+  void add_tile_part(const Message& message, wafer::CoreId core, engine::Time at);
+  void tile_done(const Message& message);
+  void send_partial_sums(const Message& message);
+  void send_head_inputs(const Message& message, wafer::CoreId from, const StationPlan& station,
+                        const Tile& tile);
+  void send_outputs(const Message& message, wafer::CoreId from, const StationPlan& station, const Tile& tile);
+
+  // attention
+  using RingCores = boost::container::small_vector<int, 6>;
+  /// KV cores that hold a head's tokens up to this one, each once; last the one that holds its newest.
+  RingCores cores_of_head(const Token& token, int head) const;
+  void gather_head_input(const Message& message, wafer::CoreId core, engine::Time tail);
+  void attend(const Message& message, wafer::CoreId core, engine::Time ready);
+  void add_attention_partial(const Message& message, wafer::CoreId core, engine::Time at);
+  void head_done(const Message& message);
+  bool is_newest(const Token& token, int head, wafer::CoreId core) const;
+
+  engine::Time use_sfu(Core& core, engine::Time from, engine::Duration duration, int block, Stage stage);
+  Core& core(wafer::CoreId id) { return cores_[static_cast<std::size_t>(geometry_.index_in_die(id))]; }
+  const StationPlan& station_plan(int number) const {
+    return plan_.stations()[static_cast<std::size_t>(number)];
+  }
+  const StationPlan& station_plan(const Station& station) const { return station_plan(station.number); }
+
+  const PipelinePlan& plan_;
+  const wafer::Geometry& geometry_;
+  const wafer::CoreModel& core_model_;
+  wafer::DieId die_;
+  const KvController& kv_;
+  engine::Duration control_latency_;
+  wafer::DieNetwork network_;
+  WorkLedger ledger_;
+  std::vector<Core> cores_;
+  Traffic traffic_;
+  engine::Scheduler* scheduler_ = nullptr;  ///< of the event being handled
+};
+
+}  // namespace ouro::llm

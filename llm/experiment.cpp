@@ -1,0 +1,122 @@
+#include "llm/experiment.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "engine/error.hpp"
+#include "llm/mapping.hpp"
+#include "llm/model_import.hpp"
+#include "llm/tiling.hpp"
+
+namespace ouro::llm {
+namespace {
+
+using engine::Config;
+using engine::InputError;
+
+constexpr int kCandidateBytes = 8;  // index and value of a logit, 32 bit each
+
+ModelDescription read_model(const Config& config) {
+  const auto file = config.at("model.config");
+  if (file.as_string().empty()) {
+    try {
+      return shipped_model(config.at("model.name").as_string());
+    } catch (const InputError& error) {
+      throw config.at("model.name").refusal(error.what());
+    }
+  }
+  std::ifstream stream{file.as_string()};
+  if (!stream) throw file.refusal(fmt::format("cannot read '{}'", file.as_string()), "name a config.json");
+  const std::string text{std::istreambuf_iterator<char>{stream}, {}};
+  return import_hugging_face(text, file.as_string());
+}
+
+WorkloadOptions read_workload(const Config& config) {
+  WorkloadOptions options;
+  const auto lengths = config.at("workload.lengths").as_choice({"histogram", "fixed", "trace"});
+  options.lengths = lengths == "fixed"   ? LengthMode::fixed
+                    : lengths == "trace" ? LengthMode::trace
+                                         : LengthMode::histogram;
+  const auto arrivals = config.at("workload.arrivals").as_choice({"all_at_once", "poisson", "traced"});
+  options.arrivals = arrivals == "poisson"  ? ArrivalMode::poisson
+                     : arrivals == "traced" ? ArrivalMode::traced
+                                            : ArrivalMode::all_at_once;
+  options.trace_file = config.at("workload.trace_file").as_string();
+  options.histogram = config.at("workload.histogram").as_string();
+  options.prompt_tokens =
+      static_cast<std::int32_t>(config.at("workload.prompt_tokens").as_int(1, kMaxTokens));
+  options.output_tokens =
+      static_cast<std::int32_t>(config.at("workload.output_tokens").as_int(1, kMaxTokens));
+  options.rate = config.at("workload.rate_per_s").as_number(1e-6, 1e12);
+  options.requests = static_cast<std::uint64_t>(config.at("workload.requests").as_int(0, 1'000'000'000'000));
+  options.seed = static_cast<std::uint64_t>(config.at("workload.seed").as_int(0));
+  if (options.requests == 0 && options.lengths != LengthMode::trace) {
+    throw config.at("workload.requests")
+        .refusal("0 means all of a trace, and the lengths are from none", "1 or more");
+  }
+  return options;
+}
+
+ServingOptions read_serving(const Config& config) {
+  ServingOptions options;
+  options.admission_threshold = config.at("serving.admission_threshold").as_number(0, 0.99);
+  options.max_running = static_cast<int>(config.at("serving.max_running").as_int(1, 65535));
+  options.record_every =
+      static_cast<std::uint32_t>(config.at("output.record_token_every").as_int(0, 1'000'000'000));
+  options.entry_queue = static_cast<int>(config.at("serving.entry_queue").as_int(1, 65535));
+  return options;
+}
+
+engine::Duration read_control_latency(const Config& config, const wafer::WaferModel& wafer) {
+  const auto setting = config.at("serving.control_latency");
+  const auto latency =
+      setting.as_string() == "crossing" ? wafer.noc.crossing_time(wafer.geometry) : setting.as_duration();
+  if (latency <= engine::Duration::zero())
+    throw setting.refusal("a control event takes time", "\"crossing\" or \"500 ns\"");
+  return latency;
+}
+
+void check_requests_fit(const Config& config, const Experiment& experiment) {
+  const auto kv = experiment.make_kv_controller();
+  const auto longest = experiment.summary.longest_context;
+  if (kv.pages_for(longest) <= kv.pages_total()) return;
+  const auto most = kv.pages_total() / kv.pages_for(1) * kv.page_tokens();
+  throw InputError{
+      experiment.summary.longest_where,
+      fmt::format("request {} has {} tokens of prompt and output, and the KV memory of a block never "
+                  "holds more than {}",
+                  experiment.summary.longest_index, longest, most),
+      fmt::format("leave it out, or enlarge the wafer ({})", config.at("model.name").where())};
+}
+
+}  // namespace
+
+KvController Experiment::make_kv_controller() const {
+  return {plan->kv_cores_of_block(), plan->pages_of_core(), model.kv_heads, wafer.core.kv_block_columns,
+          serving.max_running};
+}
+
+std::unique_ptr<const Experiment> read_experiment(const Config& config) {
+  auto experiment = std::make_unique<Experiment>();
+  experiment->wafer = wafer::read_wafer(config);
+  experiment->model = read_model(config);
+  experiment->workload = read_workload(config);
+  experiment->serving = read_serving(config);
+  experiment->control_latency = read_control_latency(config, experiment->wafer);
+  const auto candidates = config.at("serving.candidates_per_core").as_int(1, 65536);
+  auto tiled =
+      tile_model(experiment->model, experiment->wafer.core, static_cast<int>(candidates) * kCandidateBytes);
+  auto mapping = map_in_snake_order(experiment->wafer.geometry, experiment->model, tiled);
+  experiment->plan = std::make_unique<PipelinePlan>(experiment->wafer, experiment->model, std::move(tiled),
+                                                    std::move(mapping));
+  const auto source = make_source(experiment->workload);
+  experiment->summary = summarise(*source);
+  if (experiment->summary.requests == 0)
+    throw InputError{"workload", "no request is left in it", "at least one"};
+  check_requests_fit(config, *experiment);
+  return experiment;
+}
+
+}  // namespace ouro::llm

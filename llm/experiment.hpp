@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include "engine/config.hpp"
+#include "llm/model.hpp"
+#include "llm/pipeline_plan.hpp"
+#include "llm/serving_controller.hpp"
+#include "llm/workload.hpp"
+#include "wafer/wafer_model.hpp"
+
+namespace ouro::llm {
+
+/// Everything that a configuration says of the simulated machine and its work. Const once read; it must
+/// outlive the LPs made from it.
+struct Experiment {
+  wafer::WaferModel wafer;
+  ModelDescription model;
+  WorkloadOptions workload;
+  WorkloadSummary summary;  ///< of the whole workload, read once before the simulation
+  ServingOptions serving;
+  engine::Duration control_latency{};
+  std::unique_ptr<PipelinePlan> plan;
+
+  KvController make_kv_controller() const;
+};
+
+/// Reads sections [wafer], [energy], [model], [workload] and [serving], maps the model onto the wafer, and
+/// reads the workload through once.
+///
+/// @throws InputError  for what is wrong in them, a model that does not fit the wafer, a broken trace, and a
+///                     request that the KV memory can never hold
+std::unique_ptr<const Experiment> read_experiment(const engine::Config& config);
+
+}  // namespace ouro::llm

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "engine/time.hpp"
+
+namespace ouro::llm {
+
+/// Collects the parts of several tokens at a time, few enough for a plain search.
+class Gather {
+ public:
+  /// Adds a part of token `number` that is complete at `at`.
+  /// @param part_of   tells apart what else is gathered for the same token, such as its heads
+  /// @param expected  parts until it is whole
+  /// @return  when the last part is there, once all are known; the token is then forgotten
+  std::optional<engine::Time> add(std::uint32_t number, std::uint32_t part_of, int expected,
+                                  engine::Time at) {
+    auto found = std::find_if(pending_.begin(), pending_.end(), [&](const Pending& pending) {
+      return pending.number == number && pending.part_of == part_of;
+    });
+    if (found == pending_.end())
+      found = pending_.insert(pending_.end(), {number, part_of, 0, engine::Time{}});
+    found->whole = std::max(found->whole, at);
+    if (++found->parts < expected) return std::nullopt;
+    const auto whole = found->whole;
+    *found = pending_.back();
+    pending_.pop_back();
+    return whole;
+  }
+
+  bool empty() const { return pending_.empty(); }
+
+ private:
+  struct Pending {
+    std::uint32_t number;
+    std::uint32_t part_of;
+    int parts;
+    engine::Time whole;
+  };
+  std::vector<Pending> pending_;
+};
+
+}  // namespace ouro::llm

@@ -1,0 +1,104 @@
+#include "llm/host_process.hpp"
+
+#include <algorithm>
+
+#include "engine/error.hpp"
+
+namespace ouro::llm {
+
+using engine::Duration;
+using engine::Scheduler;
+using engine::Time;
+
+HostProcess::HostProcess(const PipelinePlan& plan, Duration control_latency)
+    : plan_{plan},
+      control_latency_{control_latency},
+      credits_{plan.window()},
+      lm_head_senders_{plan.tiled().lm_head.senders()} {}
+
+engine::Channels HostProcess::channels() const {
+  const auto& wafer = plan_.wafer();
+  const auto die = wafer.geometry.die_of(wafer.noc.host);
+  return {{{die_lp(die), wafer.noc.wire_latency + wafer.noc.die_crossing_latency},
+           {kControllerLp, control_latency_}},
+          {}};
+}
+
+void HostProcess::handle(const engine::Event& event, Scheduler& scheduler) {
+  const auto message = event.as<Message>();
+  switch (message.kind) {
+    case MessageKind::issue:
+      waiting_.push_back(message.token());
+      look_up_next(scheduler);
+      break;
+    case MessageKind::inject:
+      inject(message, scheduler);
+      break;
+    case MessageKind::host_packet:
+      receive(message, scheduler);
+      break;
+    case MessageKind::sample:
+      sample(message, scheduler);
+      break;
+    default:
+      throw engine::ContractError{"the host interface got a message for another LP"};
+  }
+}
+
+void HostProcess::look_up_next(Scheduler& scheduler) {
+  while (credits_ > 0 && !waiting_.empty()) {
+    --credits_;
+    Message message{.kind = MessageKind::inject, .cargo = Cargo::activations, .stage = Stage::host};
+    message.set_token(waiting_.front());
+    waiting_.pop_front();
+    scheduler.send(scheduler.self(), plan_.wafer().host.embedding_latency, message);
+  }
+}
+
+void HostProcess::inject(const Message& message, Scheduler& scheduler) {
+  send(message, plan_.stations().front().home, plan_.wafer().noc.flits(plan_.model().hidden_size), scheduler);
+  tell_controllers(message, MessageKind::entered, scheduler);
+}
+
+void HostProcess::send(Message message, wafer::CoreId to, int flits, Scheduler& scheduler) {
+  const auto& noc = plan_.wafer().noc;
+  const auto& geometry = plan_.wafer().geometry;
+  const Time start = std::max(link_free_, scheduler.now());
+  link_free_ = start + flits * noc.cycle;
+  traffic_.sent(flits);
+  message.kind = MessageKind::packet;
+  message.at = geometry.core_at(noc.host).value();
+  message.target = to.value();
+  message.flits = static_cast<std::uint16_t>(flits);
+  scheduler.send_at(die_lp(geometry.die_of(noc.host)), start + noc.wire_latency + noc.die_crossing_latency,
+                    message);
+}
+
+void HostProcess::receive(const Message& message, Scheduler& scheduler) {
+  traffic_.received(message.flits);
+  if (message.cargo == Cargo::credit) {
+    ++credits_;
+    look_up_next(scheduler);
+    return;
+  }
+  if (!candidates_.add(message.number, 0, lm_head_senders_, scheduler.now())) return;
+  Message chosen{.kind = MessageKind::sample,
+                 .cargo = Cargo::credit,
+                 .stage = Stage::host,
+                 .station = static_cast<std::uint16_t>(plan_.stations().size() - 1)};
+  chosen.set_token(message.token());
+  scheduler.send(scheduler.self(), plan_.wafer().host.sampling_latency, chosen);
+}
+
+void HostProcess::sample(const Message& message, Scheduler& scheduler) {
+  send(message, plan_.stations().back().home, 1, scheduler);  // a credit: the candidates are out of the way
+  tell_controllers(message, MessageKind::retired, scheduler);
+}
+
+void HostProcess::tell_controllers(Message message, MessageKind kind, Scheduler& scheduler) {
+  message.kind = kind;
+  message.time_ps = engine::picoseconds(scheduler.now());
+  scheduler.send(kControllerLp, control_latency_, message);
+}
+
+}  // namespace ouro::llm

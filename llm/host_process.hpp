@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "engine/logical_process.hpp"
+#include "engine/region.hpp"
+#include "llm/gather.hpp"
+#include "llm/message.hpp"
+#include "llm/pipeline_plan.hpp"
+#include "llm/traffic.hpp"
+
+namespace ouro::llm {
+
+/// The host interface at the edge of the wafer: looks a token's embedding up and sends it to the first block,
+/// collects the candidates of the LM head cores and samples the next token.
+class HostProcess final : public engine::LogicalProcess {
+ public:
+  /// @param control_latency  of what it tells the controllers
+  HostProcess(const PipelinePlan& plan, engine::Duration control_latency);
+
+  std::string name() const override { return "host interface"; }
+  engine::Channels channels() const override;
+  void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
+
+  const Traffic& traffic() const { return traffic_; }
+
+ private:
+  void look_up_next(engine::Scheduler& scheduler);
+  void inject(const Message& message, engine::Scheduler& scheduler);
+  void receive(const Message& message, engine::Scheduler& scheduler);
+  void sample(const Message& message, engine::Scheduler& scheduler);
+  void send(Message message, wafer::CoreId to, int flits, engine::Scheduler& scheduler);
+  void tell_controllers(Message message, MessageKind kind, engine::Scheduler& scheduler);
+
+  const PipelinePlan& plan_;
+  engine::Duration control_latency_;
+  std::deque<Token> waiting_;
+  int credits_;
+  int lm_head_senders_;
+  engine::Time link_free_{};
+  Gather candidates_;
+  Traffic traffic_;
+};
+
+}  // namespace ouro::llm

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ouro::llm {
+
+/// Where the K and V of one head of one sequence lie, from page `first_page` on, until the next extent.
+struct KvExtent {
+  int core = 0;        ///< number in the ring of KV cores, the same in every transformer block
+  int first_page = 0;  ///< a page is the K and the V of kv_block_columns tokens
+};
+
+/// The page tables of all sequences: which KV core of a block holds which part of a head.
+///
+/// Every transformer block has the same ring of KV cores and gets the same pages, so one table serves all
+/// blocks. Heads of a sequence start at consecutive cores of the ring, and each sequence starts where the
+/// one before ended, so that the next token's writes are elsewhere than this token's reads (PAPER.md 4). A
+/// head stays on its core while that has a free page and goes on at the next core of the ring that has one.
+class KvController {
+ public:
+  /// @param cores           KV cores of a block
+  /// @param pages_of_core   pages that a core holds
+  /// @param heads           KV heads of the model
+  /// @param page_tokens     tokens of a page
+  /// @param sequences       most that hold pages at a time
+  KvController(int cores, int pages_of_core, int heads, int page_tokens, int sequences);
+
+  int page_tokens() const { return page_tokens_; }
+  /// Pages of all heads that `tokens` tokens of one sequence take.
+  std::int64_t pages_for(std::int64_t tokens) const {
+    return heads_ * ((tokens + page_tokens_ - 1) / page_tokens_);
+  }
+
+  std::int64_t pages_total() const { return pages_total_; }
+  std::int64_t pages_used() const { return pages_used_; }
+  std::int64_t pages_free() const { return pages_total_ - pages_used_; }
+
+  /// Gives the sequence in `slot` its place in the ring; it must hold no pages.
+  void open(int slot);
+
+  /// Pages that one head of the sequence has.
+  int pages_of(int slot) const { return sequences_[static_cast<std::size_t>(slot)].pages; }
+
+  /// Gives each head of the sequence pages until `tokens` tokens fit.
+  /// @return  false, with nothing changed, if there are too few
+  bool grow(int slot, std::int64_t tokens);
+
+  /// Takes all pages of the sequence back.
+  void release(int slot);
+
+  /// Extents of a head, in the order of its tokens.
+  std::span<const KvExtent> extents(int slot, int head) const {
+    return sequences_[static_cast<std::size_t>(slot)].heads[static_cast<std::size_t>(head)];
+  }
+
+ private:
+  struct Sequence {
+    int start = 0;  ///< core of head 0's first page
+    int pages = 0;  ///< of each head
+    std::vector<std::vector<KvExtent>> heads;
+  };
+
+  void add_page(Sequence& sequence, int head);
+  int next_core_with_room(int from) const;
+
+  int heads_;
+  int page_tokens_;
+  std::int64_t pages_total_;
+  std::int64_t pages_used_ = 0;
+  int next_start_ = 0;
+  std::vector<int> free_pages_;  // by core of the ring
+  std::vector<Sequence> sequences_;
+};
+
+}  // namespace ouro::llm

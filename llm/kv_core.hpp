@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/time.hpp"
+#include "wafer/core_model.hpp"
+
+namespace ouro::llm {
+
+/// The crossbars of one KV core: its bitmap of logical blocks, and what each head of each sequence has there.
+///
+/// K blocks lie in the first half of the crossbars and V blocks in the second, so that the score of one token
+/// and the S x V of another use different crossbars. The next K block of a head is taken in another crossbar
+/// (tokens are its columns: blocks work in parallel), the next V block in the same one (tokens are its rows).
+class KvCore {
+ public:
+  /// @param blocks_of_page  K blocks, and as many V blocks, that the tokens of a page take
+  KvCore(const wafer::CoreModel& model, int blocks_of_page);
+
+  /// What a head has on this core.
+  struct Entry {
+    std::uint16_t slot = 0;
+    std::uint16_t head = 0;
+    std::int32_t tokens = 0;
+    std::int32_t k_stacked = 0;  ///< most of its K blocks in one crossbar
+    std::int32_t v_rows = 0;     ///< most of its V rows in one crossbar
+    std::vector<std::uint16_t> k_blocks;
+    std::vector<std::uint16_t> v_blocks;
+  };
+
+  /// Stores the K and V of one more token.
+  /// @throws ContractError  if a block is needed and none is free
+  const Entry& write(std::uint16_t slot, std::uint16_t head);
+
+  /// @throws ContractError  if the head has nothing here
+  const Entry& read(std::uint16_t slot, std::uint16_t head) const;
+
+  void release(std::uint16_t slot);
+
+  int blocks_used() const { return blocks_used_; }
+  int most_blocks_used() const { return most_blocks_used_; }
+
+ private:
+  Entry& find(std::uint16_t slot, std::uint16_t head);
+  void add_k_blocks(Entry& entry);
+  void add_v_blocks(Entry& entry);
+  std::uint16_t take_block(int crossbar);
+  bool has_room(int crossbar) const { return free_of_crossbar_[static_cast<std::size_t>(crossbar)] > 0; }
+  int crossbar_of(std::uint16_t block) const { return block / blocks_of_crossbar_; }
+  int emptiest(int first, int last) const;
+  int stacked(const std::vector<std::uint16_t>& blocks, int crossbar) const;
+
+  int page_tokens_;
+  int blocks_of_page_;
+  int crossbars_;
+  int blocks_of_crossbar_;
+  std::vector<bool> used_;             // bitmap, by block
+  std::vector<int> free_of_crossbar_;  // the bitmap's sums
+  std::vector<Entry> entries_;
+  int blocks_used_ = 0;
+  int most_blocks_used_ = 0;
+};
+
+}  // namespace ouro::llm

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "llm/tiling.hpp"
+#include "wafer/geometry.hpp"
+
+namespace ouro::llm {
+
+/// The cores of one transformer block. Tile i of a group is on core i of its list.
+struct BlockMapping {
+  std::array<std::vector<wafer::CoreId>, kMatrixCount> tiles;
+  std::vector<wafer::CoreId> kv;  ///< the ring: as many in every block
+};
+
+/// Which core does what. A core that is not listed is spare.
+struct Mapping {
+  std::vector<BlockMapping> blocks;
+  std::vector<wafer::CoreId> lm_head;
+};
+
+/// All cores in a line whose neighbours are neighbours on the wafer: dies in a snake by rows, the cores of a
+/// die in a snake by columns.
+std::vector<wafer::CoreId> snake_order(const wafer::Geometry& geometry);
+
+/// Blocks one after another along the snake, each in the order of the data flow: QKV, KV, O, gate and up,
+/// down; the LM head last. The cores that weights leave free are shared out evenly as KV cores.
+///
+/// @throws InputError  if the wafer has too few cores; says how many it lacks
+Mapping map_in_snake_order(const wafer::Geometry& geometry, const ModelDescription& model,
+                           const TiledModel& tiled);
+
+}  // namespace ouro::llm

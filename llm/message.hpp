@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "engine/event.hpp"
+#include "llm/stage.hpp"
+#include "wafer/geometry.hpp"
+
+namespace ouro::llm {
+
+/// One token on its way through the pipeline.
+struct Token {
+  static constexpr std::uint8_t kSampled = 1;  ///< flag: its logits give the sequence's next token
+  static constexpr std::uint8_t kDecode = 2;   ///< flag: it was generated, not read from the prompt
+
+  std::uint32_t number = 0;    ///< consecutive over all sequences, in the order of entering the pipeline
+  std::uint32_t position = 0;  ///< in its sequence
+  std::uint16_t slot = 0;      ///< of its sequence
+  std::uint8_t flags = 0;
+
+  bool sampled() const { return (flags & kSampled) != 0; }
+  Phase phase() const { return (flags & kDecode) != 0 ? Phase::decode : Phase::prefill; }
+};
+
+enum class MessageKind : std::uint8_t {
+  // to a die
+  packet,         ///< head at the router of core `at`, on its way to core `target`
+  multicast,      ///< head at the beginning of segment `target` of the trees of `station`, tree `head`
+  tile_pass_end,  ///< a tile's crossbars are done: its partial sums can leave
+  tile_done,      ///< a tile's outputs are complete
+  station_ready,  ///< a station has normalised or gathered a token
+  head_done,      ///< a KV core has the output of a head
+  credit,         ///< a station may launch one more token
+  release,        ///< the KV of a sequence is given back
+  // to the host interface
+  issue,        ///< a token may enter the pipeline
+  host_packet,  ///< a packet's tail is at the host
+  inject,       ///< a token's embedding is looked up
+  sample,       ///< a token is sampled
+  // to the controllers
+  arrival,  ///< the next request is due
+  entered,  ///< a token left the host
+  retired,  ///< a token left the pipeline; `time_ps` says when
+};
+
+/// What a packet carries.
+enum class Cargo : std::uint8_t {
+  activations,        ///< part of a token's vector, for the home core of a station
+  residual,           ///< the vector that a station two ahead adds
+  head_input,         ///< q, k, v of a head, for a KV core
+  attention_partial,  ///< output, maximum and sum of a part of a head, for the KV core of its newest tokens
+  partial_sum,        ///< 32-bit sums for the next tile
+  credit,             ///< for a station or the host
+  candidates,         ///< best logits of an LM head core, for the host
+};
+
+/// The payload of every event of the model.
+struct Message {
+  std::uint32_t number = 0;
+  std::uint32_t position = 0;
+  std::uint16_t slot = 0;
+  std::uint8_t token_flags = 0;
+  MessageKind kind{};
+  Cargo cargo{};
+  Stage stage{};  ///< to whose account the energy goes
+  std::uint16_t station = 0;
+  std::uint32_t at = 0;      ///< core
+  std::uint32_t target = 0;  ///< core, or segment of a multicast
+  std::uint16_t flits = 0;
+  std::uint16_t head = 0;    ///< KV head, or tree of a multicast
+  std::uint32_t unused = 0;  ///< no padding: digests read every byte
+  std::int64_t time_ps = 0;
+
+  Token token() const { return {number, position, slot, token_flags}; }
+  void set_token(const Token& token) {
+    number = token.number;
+    position = token.position;
+    slot = token.slot;
+    token_flags = token.flags;
+  }
+};
+
+static_assert(sizeof(Message) == engine::Event::kPayloadBytes);
+static_assert(std::has_unique_object_representations_v<Message>);
+
+inline constexpr engine::LpId kControllerLp{0};
+inline constexpr engine::LpId kHostLp{1};
+inline constexpr std::uint32_t kFirstDieLp = 2;
+
+inline engine::LpId die_lp(wafer::DieId die) {
+  return engine::LpId{kFirstDieLp + die.value()};
+}
+
+}  // namespace ouro::llm

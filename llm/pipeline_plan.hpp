@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "llm/mapping.hpp"
+#include "llm/model.hpp"
+#include "llm/stage.hpp"
+#include "llm/tiling.hpp"
+#include "wafer/multicast.hpp"
+#include "wafer/wafer_model.hpp"
+
+namespace ouro::llm {
+
+/// A home core in the chain that every token passes: four stations a block (QKV, O, gate and up, down), one
+/// for the LM head. A station gathers a token's vector, normalises it where the model says so, and multicasts
+/// it to the tiles of its group of matrices, whose outputs go on to the next station.
+struct StationPlan {
+  wafer::CoreId home{};
+  const TiledGroup* group = nullptr;                  ///< what its tiles compute
+  const std::vector<wafer::CoreId>* cores = nullptr;  ///< of its tiles
+  int block = 0;                                      ///< number of blocks for the LM head
+  Matrix matrix = Matrix::qkv;                        ///< meaningless for the LM head
+  bool is_lm_head = false;
+  bool adds_residual = false;  ///< one more packet than the senders before it: the residual
+  bool normalises = false;
+  bool sends_residual = false;                ///< to the station two ahead
+  int expected_packets = 0;                   ///< until a token is complete here
+  Stage home_stage = Stage::layer_norm;       ///< of gathering and normalising
+  Stage tile_stage = Stage::qkv;              ///< of its tiles
+  std::vector<wafer::MulticastTree> trees{};  ///< one, or one for each tile where multicast is by unicast
+};
+
+/// What a core is used for. Numbers index the plan; -1 for none.
+struct CoreRole {
+  std::int32_t tile_station = -1;
+  std::int32_t tile = -1;
+  std::int32_t home_of = -1;
+  std::int32_t kv_block = -1;
+  std::int32_t kv_ring = -1;
+};
+
+/// Everything that a token's way through the wafer needs to know and that never changes. Shared by all LPs
+/// of a rank.
+class PipelinePlan {
+ public:
+  /// @throws InputError  if a core's buffers are too small for the model's vectors
+  PipelinePlan(const wafer::WaferModel& wafer, const ModelDescription& model, TiledModel tiled,
+               Mapping mapping);
+  PipelinePlan(const PipelinePlan&) = delete;
+  PipelinePlan& operator=(const PipelinePlan&) = delete;
+
+  const wafer::WaferModel& wafer() const { return wafer_; }
+  const ModelDescription& model() const { return model_; }
+  const TiledModel& tiled() const { return tiled_; }
+  const Mapping& mapping() const { return mapping_; }
+  const std::vector<StationPlan>& stations() const { return stations_; }
+  const CoreRole& role(wafer::CoreId core) const { return roles_[core.value()]; }
+
+  /// Tokens that a station may have sent on without hearing that the next one has sent them on: the credits
+  /// by which no buffer ever overflows.
+  int window() const { return window_; }
+
+  int blocks() const { return model_.layers; }
+  int kv_cores_of_block() const { return static_cast<int>(mapping_.blocks.front().kv.size()); }
+  int pages_of_core() const;
+  /// Tiles that send something of a KV head, and tiles that send queries for it.
+  int head_input_senders(int head) const { return head_input_senders_[static_cast<std::size_t>(head)]; }
+  int query_senders(int head) const { return query_senders_[static_cast<std::size_t>(head)]; }
+  int queries_of_kv_head() const { return model_.attention_heads / model_.kv_heads; }
+
+ private:
+  void add_block(int block);
+  void add_station(StationPlan station);
+  void assign_roles();
+  int largest_window() const;
+
+  const wafer::WaferModel& wafer_;
+  const ModelDescription& model_;
+  TiledModel tiled_;
+  Mapping mapping_;
+  std::vector<StationPlan> stations_;
+  std::vector<CoreRole> roles_;
+  std::vector<int> head_input_senders_;
+  std::vector<int> query_senders_;
+  int window_ = 0;
+};
+
+}  // namespace ouro::llm

@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/histogram.hpp"
+#include "engine/logical_process.hpp"
+#include "engine/region.hpp"
+#include "engine/timeline.hpp"
+#include "llm/kv_controller.hpp"
+#include "llm/message.hpp"
+#include "llm/workload.hpp"
+
+namespace ouro::llm {
+
+/// What became of a request.
+struct RequestRecord {
+  Request request;
+  engine::Time admitted{};     ///< first time that it got KV memory
+  engine::Time first_token{};  ///< its first output token is sampled
+  engine::Time done{};         ///< its last output token is sampled
+  std::int32_t preemptions = 0;
+  std::int64_t recomputed_tokens = 0;  ///< that entered the pipeline again after a preemption
+};
+
+/// The way of one token through the pipeline.
+struct TokenRecord {
+  std::uint64_t request = 0;
+  std::uint32_t number = 0;    ///< of all tokens, in the order of entering
+  std::uint32_t position = 0;  ///< in its sequence
+  Phase phase = Phase::prefill;
+  engine::Time issued{};   ///< the controllers let it go to the host interface
+  engine::Time retired{};  ///< it left the last block or was sampled
+};
+
+struct ServingOptions {
+  double admission_threshold = 0.1;  ///< share of the KV pages that admission leaves free for growth
+  int max_running = 1024;            ///< sequences that hold KV at a time
+  int entry_queue = 8;               ///< tokens that may wait at the host interface
+  std::uint32_t record_every = 0;    ///< tokens whose number is a multiple get a TokenRecord; 0 for none
+};
+
+/// Sums over all that has happened; the same on every rank.
+struct ServingTotals {
+  std::int64_t requests_admitted = 0;
+  std::int64_t requests_done = 0;
+  std::int64_t preemptions = 0;
+  std::int64_t tokens_issued = 0;   ///< entered the pipeline, recomputed ones included
+  std::int64_t tokens_retired = 0;  ///< left it
+  std::int64_t tokens_recomputed = 0;
+  std::int64_t prompt_tokens = 0;  ///< of requests done
+  std::int64_t output_tokens = 0;  ///< sampled, each once
+  engine::Time first_arrival = engine::kNever;
+  engine::Time last_done{};
+};
+
+/// The pipeline controller and the KV controller of DESIGN.md 5, replicated on every rank.
+///
+/// Which token enters next: a sequence that decodes as soon as its token is sampled, in the order of
+/// sampling; else the next prompt token of the sequence admitted first. Requests are admitted first come,
+/// first served, while the KV pages that stay free do not fall below the threshold. A sequence that must grow
+/// when no page is free takes the pages of the newest running sequence, whose tokens are computed again
+/// later.
+///
+/// Source: PAPER.md 2 and 4; decode before prefill and the newest as victim are assumptions.
+class ServingController final : public engine::LogicalProcess {
+ public:
+  /// @param source  requests in the order of their arrival; every rank has a source of its own that gives
+  ///                the same
+  /// @param dies    each is told when a sequence gives its KV back
+  ServingController(const ServingOptions& options, KvController kv, std::unique_ptr<RequestSource> source,
+                    int dies);
+
+  std::string name() const override { return "serving controller"; }
+  engine::Channels channels() const override { return {}; }
+  void start(engine::Scheduler& scheduler) override;
+  void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
+
+  const KvController& kv() const { return kv_; }
+  const ServingTotals& totals() const { return totals_; }
+  std::int64_t running() const { return static_cast<std::int64_t>(running_.size()); }
+
+  /// Requests that ended since the last call, in the order in which they ended.
+  std::vector<RequestRecord> take_finished();
+  /// Recorded tokens that left the pipeline since the last call.
+  std::vector<TokenRecord> take_token_records();
+
+  const engine::Histogram& time_to_first_token() const { return time_to_first_token_; }      ///< ps
+  const engine::Histogram& time_per_output_token() const { return time_per_output_token_; }  ///< ps
+
+  /// In windows of simulated time.
+  struct Timelines {
+    engine::Timeline tokens_retired;
+    engine::Timeline tokens_sampled;
+    engine::Timeline sequences_running{engine::Timeline::Merge::maximum};
+    engine::Timeline kv_pages_used{engine::Timeline::Merge::maximum};
+    engine::Timeline kv_tokens_held{engine::Timeline::Merge::maximum};
+    engine::Timeline preemptions;
+  };
+  const Timelines& timelines() const { return timelines_; }
+
+ private:
+  struct Sequence {
+    RequestRecord record;
+    std::int32_t generated = 0;  ///< output tokens sampled
+    std::int32_t issued = 0;     ///< positions sent into the pipeline since admission
+    std::int32_t known = 0;      ///< positions whose token is known: prompt and sampled ones
+    std::int32_t in_flight = 0;
+    std::int32_t prefill_until = 0;  ///< positions below count as prefill
+    bool draining = false;           ///< preempted, waits for its tokens in the pipeline
+  };
+
+  void admit(engine::Scheduler& scheduler);
+  bool try_admit(const RequestRecord& record, std::int32_t generated);
+  void fetch_next(engine::Scheduler& scheduler);
+  void issue(engine::Scheduler& scheduler);
+  bool issue_decode(engine::Scheduler& scheduler);
+  bool issue_prefill(engine::Scheduler& scheduler);
+  /// Pages for the sequence's next token, taken from the newest sequence if need be.
+  bool make_room(int slot, engine::Scheduler& scheduler);
+  void send_next_token(int slot, engine::Scheduler& scheduler);
+  void preempt(int slot, engine::Scheduler& scheduler);
+  void finish_preemption(int slot, engine::Scheduler& scheduler);
+  void record_issue(const Token& token, engine::Time now);
+  void record_retirement(const Token& token, engine::Time when);
+  void retire(const Message& message, engine::Scheduler& scheduler);
+  void sampled(int slot, engine::Time when, engine::Scheduler& scheduler);
+  void finish(int slot, engine::Scheduler& scheduler);
+  void leave(int slot, engine::Scheduler& scheduler);
+  Sequence& at(int slot) { return sequences_[static_cast<std::size_t>(slot)]; }
+
+  ServingOptions options_;
+  KvController kv_;
+  std::unique_ptr<RequestSource> source_;
+  int dies_;
+  std::optional<Request> next_;  ///< not yet admitted, perhaps not yet arrived
+
+  struct Preempted {
+    RequestRecord record;
+    std::int32_t generated = 0;
+  };
+  std::deque<Preempted> preempted_;  ///< by request index
+  std::vector<Sequence> sequences_;  ///< by slot
+  std::vector<int> unused_slots_;
+  std::vector<int> running_;  ///< slots in the order of admission
+  std::deque<int> decoding_;  ///< slots with a sampled token that has not entered
+  int draining_ = 0;
+  int at_host_ = 0;  ///< tokens issued and not yet entered
+  std::uint32_t next_number_ = 0;
+
+  std::vector<RequestRecord> finished_;
+  std::vector<TokenRecord> recorded_in_flight_;
+  std::vector<TokenRecord> recorded_;
+  std::int64_t kv_tokens_held_ = 0;
+  ServingTotals totals_;
+  engine::Histogram time_to_first_token_;
+  engine::Histogram time_per_output_token_;
+  Timelines timelines_;
+};
+
+}  // namespace ouro::llm

@@ -1,0 +1,60 @@
+#include "llm/system.hpp"
+
+#include <fmt/format.h>
+
+#include "engine/error.hpp"
+
+namespace ouro::llm {
+namespace {
+
+engine::Placement place(const Experiment& experiment, const std::vector<int>& rank_of_die) {
+  const auto host_die = experiment.wafer.geometry.die_of(experiment.wafer.noc.host);
+  engine::Placement placement{engine::kEveryRank, rank_of_die[host_die.value()]};
+  placement.insert(placement.end(), rank_of_die.begin(), rank_of_die.end());
+  return placement;
+}
+
+}  // namespace
+
+System::System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die)
+    : experiment_{experiment} {
+  region_ = std::make_unique<engine::Region>(rank, ranks, place(experiment, rank_of_die),
+                                             [this](engine::LpId id) { return make(id); });
+}
+
+std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
+  const auto& plan = *experiment_.plan;
+  if (id == kControllerLp) {
+    auto controller = std::make_unique<ServingController>(
+        experiment_.serving, experiment_.make_kv_controller(), make_source(experiment_.workload),
+        experiment_.wafer.geometry.dies());
+    controller_ = controller.get();
+    return controller;
+  }
+  if (id == kHostLp) {
+    auto host = std::make_unique<HostProcess>(plan, experiment_.control_latency);
+    host_ = host.get();
+    return host;
+  }
+  auto die = std::make_unique<DieProcess>(plan, wafer::DieId{id.value() - kFirstDieLp}, controller_->kv(),
+                                          experiment_.control_latency);
+  dies_.push_back(die.get());
+  return die;
+}
+
+void System::check_finished() const {
+  const auto& totals = controller_->totals();
+  const auto requests = static_cast<std::int64_t>(experiment_.summary.requests);
+  if (totals.requests_done != requests) {
+    throw engine::ContractError{fmt::format("nothing is left to do, but {} of {} requests have not ended",
+                                            requests - totals.requests_done, requests)};
+  }
+  if (controller_->kv().pages_used() != 0)
+    throw engine::ContractError{"KV pages are held after the last request"};
+  for (const auto* die : dies_) {
+    if (!die->is_idle())
+      throw engine::ContractError{die->name() + " has work or KV left after the last request"};
+  }
+}
+
+}  // namespace ouro::llm

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/region.hpp"
+#include "llm/die_process.hpp"
+#include "llm/experiment.hpp"
+#include "llm/host_process.hpp"
+#include "llm/serving_controller.hpp"
+
+namespace ouro::llm {
+
+/// The LPs of one rank: its copy of the controllers, its dies, and perhaps the host interface.
+class System {
+ public:
+  /// @param rank_of_die  one rank for each die; the host interface goes with the die that it is attached to
+  System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die);
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+
+  engine::Region& region() { return *region_; }
+  const engine::Region& region() const { return *region_; }
+  ServingController& controller() { return *controller_; }
+  const ServingController& controller() const { return *controller_; }
+  /// Of this rank, in the order of their numbers.
+  const std::vector<const DieProcess*>& dies() const { return dies_; }
+  /// nullptr on the ranks that do not have it
+  const HostProcess* host() const { return host_; }
+
+  /// At the end of a run: every request has ended, nothing is under way, and no KV is held.
+  /// @throws ContractError  that says what is left
+  void check_finished() const;
+
+ private:
+  std::unique_ptr<engine::LogicalProcess> make(engine::LpId id);
+
+  const Experiment& experiment_;
+  ServingController* controller_ = nullptr;  // owned by the region, as the others
+  HostProcess* host_ = nullptr;
+  std::vector<const DieProcess*> dies_;
+  std::unique_ptr<engine::Region> region_;
+};
+
+}  // namespace ouro::llm

@@ -1,0 +1,124 @@
+#include "llm/tiling.hpp"
+
+#include <algorithm>
+#include <functional>
+
+namespace ouro::llm {
+namespace {
+
+/// Adds strip number `strip`, which is complete on this core, to the tile's slices.
+using Finish = std::function<void(Tile&, int strip)>;
+
+struct Strips {
+  std::int64_t rows = 0;  ///< of one strip
+  int count = 0;
+  int columns = 0;  ///< of weights in a strip: crossbar_columns, or twice that for gate and up together
+};
+
+/// Fills core after core with strips, in units of one row of crossbar_columns words.
+TiledGroup tile_group(const Strips& strips, const wafer::CoreModel& core, const Finish& finish) {
+  const std::int64_t strip_length = strips.rows * (strips.columns / core.crossbar_columns);
+  const std::int64_t total = strip_length * strips.count;
+  TiledGroup group{strips.rows, strips.columns, {}};
+  for (std::int64_t begin = 0; begin < total; begin += core.word_rows()) {
+    const std::int64_t end = std::min(begin + core.word_rows(), total);
+    Tile tile;
+    tile.macs = (end - begin) * core.crossbar_columns;
+    tile.busiest_rows = static_cast<int>(std::min<std::int64_t>(end - begin, core.crossbar_rows));
+    tile.takes_partial = begin % strip_length != 0;
+    if (end % strip_length != 0) {
+      tile.partial_columns = strips.columns;
+      tile.partial_waits = tile.takes_partial && end / strip_length == begin / strip_length;
+    }
+    for (auto strip = begin / strip_length; (strip + 1) * strip_length <= end; ++strip) {
+      tile.finished_columns += strips.columns;
+      finish(tile, static_cast<int>(strip));
+    }
+    group.tiles.push_back(std::move(tile));
+  }
+  return group;
+}
+
+int divide_up(std::int64_t amount, std::int64_t by) {
+  return static_cast<int>((amount + by - 1) / by);
+}
+
+Slice& slice_for(Tile& tile, int consumer) {
+  if (tile.slices.empty() || tile.slices.back().consumer != consumer)
+    tile.slices.push_back({consumer, 0, 0, 0});
+  return tile.slices.back();
+}
+
+/// Columns are ordered KV head by KV head, each with its queries, its key and its value, so that a head's
+/// vectors leave from one core or two.
+TiledGroup tile_qkv(const ModelDescription& model, const wafer::CoreModel& core) {
+  const int queries = model.attention_heads / model.kv_heads * model.head_dim;
+  const int head_columns = queries + 2 * model.head_dim;
+  const std::int64_t columns = std::int64_t{head_columns} * model.kv_heads;
+  const Strips strips{model.hidden_size, divide_up(columns, core.crossbar_columns), core.crossbar_columns};
+  return tile_group(strips, core, [&](Tile& tile, int strip) {
+    const std::int64_t first = std::int64_t{strip} * core.crossbar_columns;
+    const std::int64_t last = std::min<std::int64_t>(first + core.crossbar_columns, columns);
+    for (std::int64_t at = first; at < last;) {
+      const auto head = at / head_columns;
+      const auto in_head = at % head_columns;
+      const bool query = in_head < queries;
+      const auto length = std::min(last - at, (query ? queries : head_columns) - in_head);
+      auto& slice = slice_for(tile, static_cast<int>(head));
+      (query ? slice.q_bytes : slice.kv_bytes) += static_cast<int>(length);
+      slice.bytes += static_cast<int>(length);
+      at += length;
+    }
+  });
+}
+
+/// @param outputs  length of the output vector, bytes
+/// @param matrices  of one input whose columns make one output together: 2 for gate and up
+TiledGroup tile_dense(std::int64_t rows, std::int64_t outputs, int matrices, const wafer::CoreModel& core) {
+  const Strips strips{rows, divide_up(outputs, core.crossbar_columns), matrices * core.crossbar_columns};
+  return tile_group(strips, core, [&](Tile& tile, int strip) {
+    const std::int64_t first = std::int64_t{strip} * core.crossbar_columns;
+    slice_for(tile, 0).bytes +=
+        static_cast<int>(std::min<std::int64_t>(core.crossbar_columns, outputs - first));
+  });
+}
+
+TiledGroup tile_lm_head(const ModelDescription& model, const wafer::CoreModel& core, int candidate_bytes) {
+  auto group = tile_dense(model.hidden_size, model.vocab_size, 1, core);
+  for (auto& tile : group.tiles) {
+    for (auto& slice : tile.slices) slice.bytes = candidate_bytes;
+  }
+  return group;
+}
+
+int count_tiles(const TiledGroup& group, const std::function<bool(const Slice&)>& wanted) {
+  return static_cast<int>(std::count_if(group.tiles.begin(), group.tiles.end(), [&](const Tile& tile) {
+    return std::any_of(tile.slices.begin(), tile.slices.end(), wanted);
+  }));
+}
+
+}  // namespace
+
+int TiledGroup::senders() const {
+  return count_tiles(*this, [](const Slice&) { return true; });
+}
+
+int TiledGroup::senders_to(int head) const {
+  return count_tiles(*this, [head](const Slice& slice) { return slice.consumer == head; });
+}
+
+int TiledGroup::query_senders_to(int head) const {
+  return count_tiles(*this,
+                     [head](const Slice& slice) { return slice.consumer == head && slice.q_bytes > 0; });
+}
+
+TiledModel tile_model(const ModelDescription& model, const wafer::CoreModel& core, int candidate_bytes) {
+  TiledModel tiled;
+  tiled.block = {tile_qkv(model, core), tile_dense(query_width(model), model.hidden_size, 1, core),
+                 tile_dense(model.hidden_size, model.ffn_size, 2, core),
+                 tile_dense(model.ffn_size, model.hidden_size, 1, core)};
+  tiled.lm_head = tile_lm_head(model, core, candidate_bytes);
+  return tiled;
+}
+
+}  // namespace ouro::llm

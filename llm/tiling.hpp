@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "llm/capacity.hpp"
+#include "llm/model.hpp"
+#include "wafer/core_model.hpp"
+
+namespace ouro::llm {
+
+/// Part of a core's finished outputs that goes to one consumer: to a KV head (QKV), or to the next stage's
+/// home core (consumer 0).
+struct Slice {
+  int consumer = 0;
+  int q_bytes = 0;   ///< QKV only: bytes of the head's queries
+  int kv_bytes = 0;  ///< QKV only: bytes of the head's key and value
+  int bytes = 0;     ///< of all
+};
+
+/// What one core holds of a group of matrices, and what it makes of one token's input vector.
+struct Tile {
+  std::int64_t macs = 0;       ///< weights held: multiply-accumulates of a pass
+  int busiest_rows = 0;        ///< rows in use in its fullest crossbar
+  bool takes_partial = false;  ///< its first columns began on the core before, whose sums it adds
+  int partial_columns = 0;     ///< columns that go on on the next core, which gets their 32-bit sums
+  bool partial_waits = false;  ///< those columns began on the core before: the sums wait for its sums
+  int finished_columns = 0;    ///< columns of weights whose sums are complete here
+  std::vector<Slice> slices;
+};
+
+/// A group of matrices with one input (QKV, O, gate and up, down, LM head) cut into tiles, one a core.
+///
+/// Output channels are tiled first: strips of columns, one after another, each with all its rows, fill core
+/// after core without a gap. Where a strip crosses from one core to the next, its 32-bit sums travel.
+struct TiledGroup {
+  std::int64_t rows = 0;  ///< length of the input vector, bytes
+  int strip_columns = 0;  ///< columns of weights in a strip
+  std::vector<Tile> tiles;
+
+  /// Tiles that send anything to the next stage.
+  int senders() const;
+  /// QKV: tiles that send something to this KV head, and those that send queries to it.
+  int senders_to(int head) const;
+  int query_senders_to(int head) const;
+};
+
+/// The groups of a block in the order in which a token meets them.
+enum class Matrix { qkv, output, gate_up, down };
+inline constexpr std::size_t kMatrixCount = 4;
+
+struct TiledModel {
+  std::array<TiledGroup, kMatrixCount> block;
+  TiledGroup lm_head;
+};
+
+/// @param candidate_bytes  what an LM head core sends of its logits to the host
+TiledModel tile_model(const ModelDescription& model, const wafer::CoreModel& core, int candidate_bytes);
+
+}  // namespace ouro::llm

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+
+namespace ouro::llm {
+
+/// Packets between cores, and to and from the host; a multicast counts once for each destination.
+struct Traffic {
+  std::int64_t packets_sent = 0;
+  std::int64_t packets_received = 0;
+  std::int64_t flits_sent = 0;
+  std::int64_t flits_received = 0;
+
+  void sent(std::int64_t flits, std::int64_t packets = 1) {
+    packets_sent += packets;
+    flits_sent += packets * flits;
+  }
+  void received(std::int64_t flits) {
+    ++packets_received;
+    flits_received += flits;
+  }
+  Traffic& operator+=(const Traffic& other) {
+    packets_sent += other.packets_sent;
+    packets_received += other.packets_received;
+    flits_sent += other.flits_sent;
+    flits_received += other.flits_received;
+    return *this;
+  }
+};
+
+}  // namespace ouro::llm

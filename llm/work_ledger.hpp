@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "engine/time.hpp"
+#include "engine/timeline.hpp"
+#include "llm/stage.hpp"
+#include "wafer/energy.hpp"
+
+namespace ouro::llm {
+
+/// What the cores of one die did, by stage. Integers only, so that sums over dies do not depend on order.
+class WorkLedger {
+ public:
+  /// @param blocks  of the model; the LM head counts as one more
+  WorkLedger(int blocks, const wafer::EnergyModel& energy)
+      : energy_{energy}, busy_(static_cast<std::size_t>(blocks + 1) * kStageCount) {}
+
+  void count(Stage stage, Phase phase, wafer::Component component, std::int64_t amount) {
+    counts_[index(stage, phase)][component] += amount;
+    unsettled_ = unsettled_ + amount * energy_.each[static_cast<std::size_t>(component)];
+  }
+  /// Shows on the timeline, at `when`, the energy of what was counted since the last call.
+  void settle(engine::Time when) {
+    if (unsettled_ == engine::Energy{}) return;
+    energy_timeline_.add(when, unsettled_.femtojoules());
+    unsettled_ = {};
+  }
+
+  const wafer::EnergyCounts& counts(Stage stage, Phase phase) const { return counts_[index(stage, phase)]; }
+
+  void busy(engine::Time when, int block, Stage stage, engine::Duration duration) {
+    busy_[static_cast<std::size_t>(block) * kStageCount + static_cast<std::size_t>(stage)] +=
+        duration.count();
+    busy_timeline_.add(when, duration.count());
+  }
+
+  /// Core-picoseconds of crossbars and SFUs, by block (LM head last) and stage.
+  const std::vector<std::int64_t>& busy() const { return busy_; }
+  const engine::Timeline& energy_timeline() const { return energy_timeline_; }  ///< fJ
+  const engine::Timeline& busy_timeline() const { return busy_timeline_; }      ///< core-ps
+
+ private:
+  static std::size_t index(Stage stage, Phase phase) {
+    return static_cast<std::size_t>(stage) * kPhaseCount + static_cast<std::size_t>(phase);
+  }
+
+  const wafer::EnergyModel& energy_;
+  engine::Energy unsettled_;
+  std::array<wafer::EnergyCounts, kStageCount * kPhaseCount> counts_;
+  std::vector<std::int64_t> busy_;
+  engine::Timeline energy_timeline_;
+  engine::Timeline busy_timeline_;
+};
+
+}  // namespace ouro::llm

@@ -1,0 +1,38 @@
+#include "tools/check_command.hpp"
+
+#include <fmt/core.h>
+
+#include <iostream>
+
+#include "llm/experiment.hpp"
+#include "partitions/partition.hpp"
+
+namespace ouro::tools {
+
+void check(const ConfigurationArguments& arguments) {
+  const auto config = load_configuration(arguments);
+  const auto experiment = llm::read_experiment(config);
+  partitions::read_partition(config, experiment->wafer.geometry, 1);
+  config.print(std::cout);
+  const auto& plan = *experiment->plan;
+  const auto kv = experiment->make_kv_controller();
+  fmt::print(
+      "\n# {}: {} parameters, {} blocks of {} stages each, {} weight cores a block, {} LM head cores\n",
+      experiment->model.name, llm::parameter_count(experiment->model), plan.blocks(), llm::kStagesPerBlock,
+      [&] {
+        std::size_t cores = 0;
+        for (const auto& group : plan.tiled().block) cores += group.tiles.size();
+        return cores;
+      }(),
+      plan.tiled().lm_head.tiles.size());
+  fmt::print("# {} KV cores a block hold {} tokens; {} tokens may be under way between two home cores\n",
+             plan.kv_cores_of_block(), kv.pages_total() / kv.pages_for(1) * kv.page_tokens(), plan.window());
+  const auto& summary = experiment->summary;
+  fmt::print(
+      "# {} requests ({} rows without prompt or output dropped): {} prompt tokens, {} output tokens, longest "
+      "{}\n",
+      summary.requests, summary.dropped_rows, summary.prompt.total, summary.output.total,
+      summary.longest_context);
+}
+
+}  // namespace ouro::tools

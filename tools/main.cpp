@@ -1,0 +1,104 @@
+#include <fmt/format.h>
+#include <mpi.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "engine/error.hpp"
+#include "engine/mpi.hpp"
+#include "tools/check_command.hpp"
+#include "tools/diff_command.hpp"
+#include "tools/run_command.hpp"
+#include "tools/version.hpp"
+
+namespace {
+
+constexpr int kDifferent = 1;
+constexpr int kInputAtFault = 2;
+constexpr int kContractBroken = 3;
+
+std::shared_ptr<spdlog::logger> make_logger(int rank) {
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  auto logger = std::make_shared<spdlog::logger>("ouroboros", std::move(sink));
+  logger->set_pattern(fmt::format("%H:%M:%S.%e %^%l%$ [rank {}] %v", rank));
+  logger->set_level(rank == 0 ? spdlog::level::info : spdlog::level::warn);
+  return logger;
+}
+
+/// Calls `command`; whatever it throws is said once and becomes the exit code.
+int guarded(spdlog::logger& logger, const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const ouro::engine::InputError& error) {
+    logger.error("{}", error.what());
+    return kInputAtFault;
+  } catch (const std::exception& error) {
+    logger.critical("a contract of this program is broken: {}", error.what());
+    return kContractBroken;
+  }
+}
+
+int run(const ouro::tools::RunArguments& arguments, int argc, char** argv) {
+  const ouro::engine::MpiSession mpi{argc, argv};
+  const auto logger = make_logger(ouro::engine::mpi_rank(MPI_COMM_WORLD));
+  bool returned = false;
+  const int code = guarded(*logger, [&] {
+    const int result = ouro::tools::run(arguments, MPI_COMM_WORLD, *logger);
+    returned = true;
+    return result;
+  });
+  if (!returned) MPI_Abort(MPI_COMM_WORLD, code);  // other ranks wait for this one
+  return code;
+}
+
+void add_configuration(CLI::App& command, ouro::tools::ConfigurationArguments& arguments) {
+  command.add_option("FILE.toml", arguments.file, "the experiment")->required();
+  command.add_option("--set", arguments.assignments, "section.key=value, over what the file says")
+      ->allow_extra_args(false)
+      ->type_name("KEY=VALUE");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Ouroboros simulates a wafer-scale SRAM compute-in-memory chip that serves large language models.",
+      "ouroboros"};
+  app.set_version_flag("--version",
+                       fmt::format("ouroboros {} {}", ouro::tools::kVersion, ouro::tools::kRevision));
+  app.require_subcommand(1);
+
+  ouro::tools::RunArguments run_arguments;
+  auto* run_app = app.add_subcommand("run", "Runs an experiment; under mpirun on as many ranks as it gives");
+  add_configuration(*run_app, run_arguments.configuration);
+  run_app->add_option("--out", run_arguments.out,
+                      "result file; default: the experiment's name with .h5, here");
+  run_app->add_flag("--force", run_arguments.force, "overwrite the result file");
+
+  ouro::tools::ConfigurationArguments check_arguments;
+  auto* check_app =
+      app.add_subcommand("check", "Prints the resolved configuration with the source of each value");
+  add_configuration(*check_app, check_arguments);
+
+  std::filesystem::path a, b;
+  auto* diff_app = app.add_subcommand("diff", "Says whether two results agree in every simulated quantity");
+  diff_app->add_option("A.h5", a)->required();
+  diff_app->add_option("B.h5", b)->required();
+
+  for (auto* command : {run_app, check_app, diff_app}) command->set_version_flag("--version", app.version());
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kInputAtFault;
+  }
+  if (run_app->parsed()) return run(run_arguments, argc, argv);
+  const auto logger = make_logger(0);
+  return guarded(*logger, [&] {
+    if (diff_app->parsed()) return ouro::tools::diff(a, b) ? 0 : kDifferent;
+    ouro::tools::check(check_arguments);
+    return 0;
+  });
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/time.hpp"
+
+namespace ouro::tools {
+
+/// Tells an operator how far a run is: one line that is written again and again on a terminal, else a plain
+/// line now and then.
+class Progress {
+ public:
+  struct State {
+    engine::Time reached{};
+    std::int64_t tokens_done = 0;
+    std::int64_t requests_running = 0;
+    std::uint64_t events_here = 0;
+  };
+
+  /// @param tokens_expected  of the whole workload, without recomputed ones
+  /// @param interval_seconds  wall time between lines
+  Progress(std::int64_t tokens_expected, double interval_seconds);
+
+  /// Whether a line is due.
+  bool is_due();
+  void show(const State& state);
+  /// Ends the line on a terminal.
+  void finish();
+
+ private:
+  std::string describe(const State& state, double elapsed) const;
+
+  std::int64_t tokens_expected_;
+  double interval_;
+  double begin_;
+  double last_;
+  bool terminal_;
+  bool shown_ = false;
+};
+
+}  // namespace ouro::tools

@@ -1,0 +1,173 @@
+#include "tools/run_command.hpp"
+
+#include <functional>
+#include <iostream>
+#include <optional>
+
+#include "engine/mpi.hpp"
+#include "engine/results_file.hpp"
+#include "llm/experiment.hpp"
+#include "partitions/partition.hpp"
+#include "tools/progress.hpp"
+#include "tools/run_statistics.hpp"
+#include "tools/run_summary.hpp"
+#include "tools/run_writer.hpp"
+
+namespace ouro::tools {
+namespace {
+
+using engine::Duration;
+using engine::Time;
+
+constexpr std::int64_t kRequestsBetweenFlushes = 256;
+constexpr int kStopsBetweenFlushes = 100;
+
+/// Everything that exists before simulated time begins.
+struct Prepared {
+  std::string resolved_toml;
+  std::unique_ptr<const llm::Experiment> experiment;
+  partitions::Partition partition;
+  Duration flush_interval{};
+  double heartbeat_seconds = 1;
+  std::unique_ptr<engine::ResultsFile> file;
+};
+
+std::filesystem::path output_path(const RunArguments& arguments) {
+  if (!arguments.out.empty()) return arguments.out;
+  return arguments.configuration.file.stem().string() + ".h5";
+}
+
+Prepared prepare(const RunArguments& arguments, MPI_Comm comm) {
+  const auto config = load_configuration(arguments.configuration);
+  Prepared prepared;
+  prepared.resolved_toml = config.resolved_toml();
+  prepared.experiment = llm::read_experiment(config);
+  prepared.partition =
+      partitions::read_partition(config, prepared.experiment->wafer.geometry, engine::mpi_size(comm));
+  config.at("engine.synchronizer").as_choice({"window"});
+  const auto flush = config.at("output.flush_interval");
+  prepared.flush_interval = flush.as_duration();
+  if (prepared.flush_interval <= Duration::zero())
+    throw flush.refusal("an interval is longer than nothing", "\"1 ms\"");
+  prepared.heartbeat_seconds = engine::seconds(config.at("engine.heartbeat").as_duration());
+  return prepared;
+}
+
+/// Does `step` on every rank. If it fails anywhere, the first rank where it does says so.
+/// @return  whether it succeeded on all ranks
+bool succeed_together(MPI_Comm comm, spdlog::logger& logger, const std::function<void()>& step) {
+  const int rank = engine::mpi_rank(comm);
+  const int nobody = engine::mpi_size(comm);
+  std::optional<std::string> failure;
+  try {
+    step();
+  } catch (const engine::InputError& error) {
+    failure = error.what();
+  }
+  const auto first = engine::mpi_reduce_all(comm, failure ? rank : nobody, MPI_MIN);
+  if (first == rank) logger.error("{}", *failure);
+  return first == nobody;
+}
+
+class Simulation {
+ public:
+  Simulation(const Prepared& prepared, MPI_Comm comm)
+      : prepared_{prepared},
+        comm_{comm},
+        system_{*prepared.experiment, engine::mpi_rank(comm), engine::mpi_size(comm), prepared.partition},
+        progress_{expected_tokens(), prepared.heartbeat_seconds},
+        synchronizer_{comm, system_.region(), [this](Time reached) { show_progress(reached); }},
+        writer_{*prepared.file, comm, *prepared.experiment} {}
+
+  void run() {
+    const double begin = MPI_Wtime();
+    writer_.write_head(prepared_.resolved_toml);
+    run_to_the_end();
+    progress_.finish();
+    const double wall = MPI_Wtime() - begin;
+    system_.check_finished();
+    const auto statistics = gather_statistics(comm_, *prepared_.experiment, system_);
+    writer_.append_finished(system_.controller());
+    writer_.write_results(system_, statistics);
+    writer_.write_engine(report(wall), prepared_.partition);
+    prepared_.file->commit();
+    if (engine::mpi_rank(comm_) == 0) {
+      print_summary(std::cout, *prepared_.experiment, system_.controller(), statistics, wall,
+                    engine::mpi_size(comm_));
+    }
+  }
+
+ private:
+  std::int64_t expected_tokens() const {
+    const auto& summary = prepared_.experiment->summary;
+    return summary.prompt.total + summary.output.total - static_cast<std::int64_t>(summary.requests);
+  }
+
+  /// Stops at multiples of the interval, where all ranks stand at the same time, to write what has ended.
+  void run_to_the_end() {
+    const auto interval = prepared_.flush_interval;
+    std::int64_t written = 0;
+    int stops = 0;
+    for (Time next{}; next != engine::kNever;) {
+      const Time stop = Time{} + (next.time_since_epoch() / interval + 1) * interval;
+      next = synchronizer_.run_until(stop);
+      writer_.append_finished(system_.controller());
+      const auto done = system_.controller().totals().requests_done;
+      if (done - written < kRequestsBetweenFlushes && ++stops < kStopsBetweenFlushes) continue;
+      if (done > written) prepared_.file->flush();
+      written = done;
+      stops = 0;
+    }
+  }
+
+  void show_progress(Time reached) {
+    if (engine::mpi_rank(comm_) != 0 || !progress_.is_due()) return;
+    progress_.show({reached, system_.controller().totals().tokens_retired, system_.controller().running(),
+                    system_.region().events()});
+  }
+
+  EngineReport report(double wall) const {
+    return {wall, synchronizer_.cost(), system_.region().events(), synchronizer_.transport().messages_sent(),
+            synchronizer_.transport().bytes_sent()};
+  }
+
+  const Prepared& prepared_;
+  MPI_Comm comm_;
+  llm::System system_;
+  Progress progress_;
+  engine::WindowSynchronizer synchronizer_;
+  RunWriter writer_;
+};
+
+}  // namespace
+
+int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
+  constexpr int kInputAtFault = 2;
+  Prepared prepared;
+  if (!succeed_together(comm, logger, [&] { prepared = prepare(arguments, comm); })) return kInputAtFault;
+  const auto path = output_path(arguments);
+  const auto overwrite = arguments.force ? engine::Overwrite::allow : engine::Overwrite::refuse;
+  const auto open = [&] { prepared.file = std::make_unique<engine::ResultsFile>(path, comm, overwrite); };
+  if (!succeed_together(comm, logger, open)) return kInputAtFault;
+
+  const auto& experiment = *prepared.experiment;
+  logger.info("{} on {} x {} dies, {} requests, {} ranks", experiment.model.name,
+              experiment.wafer.geometry.die_columns, experiment.wafer.geometry.die_rows,
+              experiment.summary.requests, engine::mpi_size(comm));
+  if (experiment.summary.dropped_rows > 0) {
+    logger.info("{} rows of the trace have no prompt or no output and are left out",
+                experiment.summary.dropped_rows);
+  }
+  if (experiment.model.trained_context > 0 &&
+      experiment.summary.longest_context > experiment.model.trained_context) {
+    logger.info(
+        "the longest request has {} tokens, more than the {} that the model was trained for; it is simulated "
+        "as it is",
+        experiment.summary.longest_context, experiment.model.trained_context);
+  }
+  Simulation{prepared, comm}.run();
+  logger.info("wrote {}", path.string());
+  return 0;
+}
+
+}  // namespace ouro::tools

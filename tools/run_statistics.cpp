@@ -1,0 +1,146 @@
+#include "tools/run_statistics.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <span>
+
+#include "engine/error.hpp"
+#include "engine/mpi.hpp"
+
+namespace ouro::tools {
+namespace {
+
+void sum_over_ranks(MPI_Comm comm, std::span<std::int64_t> values) {
+  MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_INT64_T, MPI_SUM, comm);
+}
+
+std::int64_t sum_over_ranks(MPI_Comm comm, std::int64_t value) {
+  return engine::mpi_reduce_all(comm, value, MPI_SUM);
+}
+
+/// Sums the timelines of all dies, brought to the widest window of any.
+WindowedQuantity merge(MPI_Comm comm, const std::vector<engine::Timeline>& local) {
+  std::int64_t shift = engine::Timeline{}.shift();
+  for (const auto& timeline : local) shift = std::max<std::int64_t>(shift, timeline.shift());
+  shift = engine::mpi_reduce_all(comm, shift, MPI_MAX);
+  WindowedQuantity merged{static_cast<int>(shift), std::vector<std::int64_t>(engine::Timeline::kWindows)};
+  std::int64_t used = 0;
+  for (auto timeline : local) {
+    timeline.widen_to(static_cast<int>(shift));
+    for (std::size_t i = 0; i < timeline.values().size(); ++i) merged.values[i] += timeline.values()[i];
+    used = std::max<std::int64_t>(used, static_cast<std::int64_t>(timeline.values().size()));
+  }
+  sum_over_ranks(comm, merged.values);
+  merged.values.resize(static_cast<std::size_t>(engine::mpi_reduce_all(comm, used, MPI_MAX)));
+  return merged;
+}
+
+llm::Traffic total_traffic(MPI_Comm comm, const llm::System& system) {
+  llm::Traffic traffic;
+  for (const auto* die : system.dies()) traffic += die->traffic();
+  if (system.host() != nullptr) traffic += system.host()->traffic();
+  traffic.packets_sent = sum_over_ranks(comm, traffic.packets_sent);
+  traffic.packets_received = sum_over_ranks(comm, traffic.packets_received);
+  traffic.flits_sent = sum_over_ranks(comm, traffic.flits_sent);
+  traffic.flits_received = sum_over_ranks(comm, traffic.flits_received);
+  return traffic;
+}
+
+void add_energy(RunStatistics& statistics, const llm::Experiment& experiment, const llm::System& system,
+                MPI_Comm comm) {
+  auto& counts = statistics.energy_counts;
+  for (std::size_t stage = 0; stage < llm::kStageCount; ++stage) {
+    for (std::size_t phase = 0; phase < llm::kPhaseCount; ++phase) {
+      wafer::EnergyCounts total;
+      for (const auto* die : system.dies()) {
+        total += die->ledger().counts(static_cast<llm::Stage>(stage), static_cast<llm::Phase>(phase));
+      }
+      counts.insert(counts.end(), total.of.begin(), total.of.end());
+    }
+  }
+  sum_over_ranks(comm, counts);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const auto component = static_cast<wafer::Component>(i % wafer::kComponentCount);
+    statistics.energy_femtojoules.push_back(experiment.wafer.energy.of(component, counts[i]).femtojoules());
+  }
+}
+
+void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const llm::System& system,
+             MPI_Comm comm) {
+  std::vector<engine::Timeline> energy, busy;
+  statistics.stage_busy.resize(static_cast<std::size_t>(experiment.plan->blocks() + 1) * llm::kStageCount);
+  for (const auto* die : system.dies()) {
+    energy.push_back(die->ledger().energy_timeline());
+    busy.push_back(die->ledger().busy_timeline());
+    const auto& of_die = die->ledger().busy();
+    for (std::size_t i = 0; i < of_die.size(); ++i) statistics.stage_busy[i] += of_die[i];
+    for (int core = 0; core < experiment.wafer.geometry.cores_of_die(); ++core) {
+      statistics.crossbars_busy_ps += die->core_use(core).crossbars_busy.count();
+      for (const auto direction : wafer::kDirections) {
+        statistics.link_flits += die->network().use(core, static_cast<int>(direction)).flits;
+      }
+    }
+  }
+  sum_over_ranks(comm, statistics.stage_busy);
+  statistics.crossbars_busy_ps = sum_over_ranks(comm, statistics.crossbars_busy_ps);
+  statistics.link_flits = sum_over_ranks(comm, statistics.link_flits);
+  statistics.energy = merge(comm, energy);
+  statistics.busy = merge(comm, busy);
+}
+
+void check(bool holds, const char* what, std::int64_t a, std::int64_t b) {
+  if (!holds) throw engine::ContractError{fmt::format("not conserved: {} ({} and {})", what, a, b)};
+}
+
+void check_conservation(const RunStatistics& statistics, const llm::Experiment& experiment,
+                        const llm::System& system) {
+  const auto& totals = system.controller().totals();
+  const auto& summary = experiment.summary;
+  const auto needed =
+      summary.prompt.total + summary.output.total - static_cast<std::int64_t>(summary.requests);
+  check(totals.tokens_issued == totals.tokens_retired, "tokens that entered and tokens that left",
+        totals.tokens_issued, totals.tokens_retired);
+  check(totals.tokens_issued == needed + totals.tokens_recomputed,
+        "tokens that entered, and those asked for with those recomputed", totals.tokens_issued,
+        needed + totals.tokens_recomputed);
+  check(totals.output_tokens == summary.output.total, "output tokens sampled and asked for",
+        totals.output_tokens, summary.output.total);
+  const auto& traffic = statistics.traffic;
+  check(traffic.packets_sent == traffic.packets_received, "packets sent and received", traffic.packets_sent,
+        traffic.packets_received);
+  check(traffic.flits_sent == traffic.flits_received, "flits sent and received", traffic.flits_sent,
+        traffic.flits_received);
+  std::int64_t total = 0, over_time = 0;
+  for (const auto energy : statistics.energy_femtojoules) total += energy;
+  for (const auto energy : statistics.energy.values) over_time += energy;
+  check(total == over_time, "femtojoules by component and over time", total, over_time);
+}
+
+}  // namespace
+
+double peak_memory_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
+}
+
+RunStatistics gather_statistics(MPI_Comm comm, const llm::Experiment& experiment, const llm::System& system) {
+  RunStatistics statistics;
+  statistics.verdict = engine::verify_run(comm, system.region());
+  const auto& totals = system.controller().totals();
+  statistics.makespan = totals.last_done - totals.first_arrival;
+  statistics.traffic = total_traffic(comm, system);
+  add_energy(statistics, experiment, system, comm);
+  add_use(statistics, experiment, system, comm);
+  statistics.events_handled =
+      static_cast<std::uint64_t>(sum_over_ranks(comm, static_cast<std::int64_t>(system.region().events())));
+  double memory = peak_memory_mb();
+  MPI_Allreduce(MPI_IN_PLACE, &memory, 1, MPI_DOUBLE, MPI_MAX, comm);
+  statistics.peak_memory_mb = memory;
+  check_conservation(statistics, experiment, system);
+  return statistics;
+}
+
+}  // namespace ouro::tools

@@ -1,0 +1,353 @@
+#include "tools/run_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <numeric>
+
+#include "engine/mpi.hpp"
+#include "tools/version.hpp"
+
+namespace ouro::tools {
+
+using engine::Column;
+
+namespace {
+
+/// Rows of the core tables are numbered as CoreId; a rank has those of its dies.
+template <class T>
+struct CoreRows {
+  std::vector<std::size_t> rows;
+  std::vector<T> values;
+};
+
+std::vector<wafer::CoreId> cores_of(const llm::System& system, const wafer::Geometry& geometry) {
+  std::vector<wafer::CoreId> cores;
+  for (const auto* die : system.dies()) {
+    for (int i = 0; i < geometry.cores_of_die(); ++i) cores.push_back(geometry.core_of_die(die->die(), i));
+  }
+  std::sort(cores.begin(), cores.end());
+  return cores;
+}
+
+std::vector<std::string> names(std::span<const std::string_view> views) {
+  return {views.begin(), views.end()};
+}
+
+/// Role numbers of /cores/role.
+enum class Role : std::uint8_t { spare, qkv, kv, output, gate_up, down, lm_head };
+const std::vector<std::string> kRoleNames{"spare", "qkv", "kv", "output", "gate_up", "down", "lm_head"};
+
+Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
+  if (role.kv_ring >= 0) return Role::kv;
+  if (role.tile < 0) return Role::spare;
+  const auto& station = plan.stations()[static_cast<std::size_t>(role.tile_station)];
+  if (station.is_lm_head) return Role::lm_head;
+  switch (station.matrix) {
+    case llm::Matrix::qkv:
+      return Role::qkv;
+    case llm::Matrix::output:
+      return Role::output;
+    case llm::Matrix::gate_up:
+      return Role::gate_up;
+    case llm::Matrix::down:
+      break;
+  }
+  return Role::down;
+}
+
+}  // namespace
+
+RunWriter::RunWriter(engine::ResultsFile& file, MPI_Comm comm, const llm::Experiment& experiment)
+    : file_{file}, comm_{comm}, is_root_{engine::mpi_rank(comm) == 0}, experiment_{experiment} {}
+
+template <class T>
+void RunWriter::write_whole(const Column& column, const std::vector<T>& values,
+                            const engine::ResultsFile::Shape& inner) {
+  std::size_t row = 1;
+  for (const auto size : inner) row *= size;
+  const std::span<const T> mine{values.data(), is_root_ ? values.size() : 0};
+  file_.write<T>(column, mine, 0, values.size() / row, inner);
+}
+
+void RunWriter::write_head(const std::string& resolved_toml) {
+  file_.set_attribute("/", "code_version", fmt::format("{} {}", kVersion, kRevision));
+  file_.set_attribute("/", "seed", static_cast<std::int64_t>(experiment_.workload.seed));
+  file_.set_attribute("/", "complete", std::int64_t{0});
+  file_.write_string({"/configuration/resolved_toml", "1",
+                      "the configuration of the run; as an experiment file it gives the same result"},
+                     resolved_toml);
+}
+
+void RunWriter::append_finished(llm::ServingController& controller) {
+  append_requests(controller.take_finished());
+  append_tokens(controller.take_token_records());
+}
+
+void RunWriter::append_requests(const std::vector<llm::RequestRecord>& records) {
+  const auto append = [&](const char* name, const char* unit, const char* meaning, const auto& get) {
+    std::vector<std::int64_t> values;
+    if (is_root_) {
+      for (const auto& record : records) values.push_back(static_cast<std::int64_t>(get(record)));
+    }
+    file_.append<std::int64_t>({fmt::format("/requests/{}", name), unit, meaning}, values);
+  };
+  using Record = llm::RequestRecord;
+  append("index", "1", "number of the request in the workload; rows are in the order of ending",
+         [](const Record& r) { return r.request.index; });
+  append("arrival_ps", "ps", "the request arrives",
+         [](const Record& r) { return engine::picoseconds(r.request.arrival); });
+  append("admitted_ps", "ps", "it first gets KV memory",
+         [](const Record& r) { return engine::picoseconds(r.admitted); });
+  append("first_token_ps", "ps", "its first output token is sampled",
+         [](const Record& r) { return engine::picoseconds(r.first_token); });
+  append("done_ps", "ps", "its last output token is sampled",
+         [](const Record& r) { return engine::picoseconds(r.done); });
+  append("prompt_tokens", "token", "length of the prompt",
+         [](const Record& r) { return r.request.prompt_tokens; });
+  append("output_tokens", "token", "length of the output",
+         [](const Record& r) { return r.request.output_tokens; });
+  append("preemptions", "1", "times that it lost its KV memory",
+         [](const Record& r) { return r.preemptions; });
+  append("recomputed_tokens", "token", "tokens that entered the pipeline again after a preemption",
+         [](const Record& r) { return r.recomputed_tokens; });
+}
+
+void RunWriter::append_tokens(const std::vector<llm::TokenRecord>& records) {
+  const auto append = [&](const char* name, const char* unit, const char* meaning, const auto& get) {
+    std::vector<std::int64_t> values;
+    if (is_root_) {
+      for (const auto& record : records) values.push_back(static_cast<std::int64_t>(get(record)));
+    }
+    file_.append<std::int64_t>({fmt::format("/tokens/{}", name), unit, meaning}, values);
+  };
+  using Record = llm::TokenRecord;
+  append("number", "1", "number of the token in the order of entering the pipeline; a sample of all",
+         [](const Record& r) { return r.number; });
+  append("request", "1", "index of its request", [](const Record& r) { return r.request; });
+  append("position", "1", "its position in the sequence", [](const Record& r) { return r.position; });
+  append("decode", "1", "1 if it was generated, 0 if it is computed as part of a prompt",
+         [](const Record& r) { return r.phase; });
+  append("issued_ps", "ps", "the controllers let it go to the host interface",
+         [](const Record& r) { return engine::picoseconds(r.issued); });
+  append("retired_ps", "ps", "it left the last block, or the next token was sampled from it",
+         [](const Record& r) { return engine::picoseconds(r.retired); });
+}
+
+void RunWriter::write_results(const llm::System& system, const RunStatistics& statistics) {
+  write_cores(system);
+  write_links(system);
+  write_stages(system, statistics);
+  write_energy(statistics);
+  write_kv(system.controller());
+  write_timeline(system.controller(), statistics);
+  const auto& totals = system.controller().totals();
+  file_.set_attribute("/", "digest", fmt::format("{:016x}", statistics.verdict.digest));
+  file_.set_attribute("/", "events", static_cast<std::int64_t>(statistics.verdict.events));
+  file_.set_attribute("/", "makespan_ps", statistics.makespan.count());
+  file_.set_attribute("/", "output_tokens", totals.output_tokens);
+  file_.set_attribute("/", "tokens_processed", totals.tokens_retired);
+  file_.set_attribute("/", "requests_done", totals.requests_done);
+  file_.set_attribute("/", "complete", std::int64_t{1});
+}
+
+void RunWriter::write_cores(const llm::System& system) {
+  const auto& geometry = experiment_.wafer.geometry;
+  const auto& plan = *experiment_.plan;
+  const auto cores = cores_of(system, geometry);
+  const auto total = static_cast<std::size_t>(geometry.cores());
+  std::vector<std::size_t> rows;
+  for (const auto core : cores) rows.push_back(core.value());
+  const auto die_of = [&](wafer::CoreId core) -> const llm::DieProcess& {
+    const auto die = geometry.die_of(core);
+    return **std::find_if(system.dies().begin(), system.dies().end(),
+                          [&](const auto* d) { return d->die() == die; });
+  };
+  const auto write = [&]<class T>(T, const char* name, const char* unit, const char* meaning,
+                                  const auto& get) {
+    std::vector<T> values;
+    values.reserve(cores.size());
+    for (const auto core : cores) values.push_back(static_cast<T>(get(core)));
+    file_.write_scattered<T>({fmt::format("/cores/{}", name), unit, meaning}, values, rows, total);
+  };
+  file_.set_attribute("/cores", "columns", std::int64_t{geometry.columns()});
+  file_.set_attribute("/cores", "rows", std::int64_t{geometry.rows()});
+  file_.set_attribute("/cores", "die_columns", std::int64_t{geometry.core_columns});
+  file_.set_attribute("/cores", "die_rows", std::int64_t{geometry.core_rows});
+  file_.write_strings({"/cores/role_names", "1", "meaning of the numbers in role"}, kRoleNames);
+  write(std::uint8_t{}, "role", "1",
+        "what the core holds, an index into role_names; cores row by row from the north-west",
+        [&](wafer::CoreId core) { return role_of(plan, plan.role(core)); });
+  write(std::int32_t{}, "block", "1",
+        "transformer block it works for; the number of blocks for the LM head, -1 for a spare core",
+        [&](wafer::CoreId core) {
+          const auto& role = plan.role(core);
+          if (role.kv_block >= 0) return role.kv_block;
+          return role.tile_station < 0 ? -1
+                                       : plan.stations()[static_cast<std::size_t>(role.tile_station)].block;
+        });
+  const auto use = [&](wafer::CoreId core) { return die_of(core).core_use(geometry.index_in_die(core)); };
+  write(std::int64_t{}, "crossbars_busy_ps", "ps",
+        "time in crossbar passes; K and V crossbars of a core count apart",
+        [&](wafer::CoreId core) { return use(core).crossbars_busy.count(); });
+  write(std::int64_t{}, "sfu_busy_ps", "ps", "time in the special function unit",
+        [&](wafer::CoreId core) { return use(core).sfu_busy.count(); });
+  write(std::int64_t{}, "macs", "MAC", "8-bit multiply-accumulates",
+        [&](wafer::CoreId core) { return use(core).macs; });
+  write(std::int32_t{}, "kv_blocks_peak", "1", "most logical KV blocks in use at a time",
+        [&](wafer::CoreId core) {
+          const auto* kv = die_of(core).kv_core(geometry.index_in_die(core));
+          return kv == nullptr ? 0 : kv->most_blocks_used();
+        });
+}
+
+void RunWriter::write_links(const llm::System& system) {
+  const auto& geometry = experiment_.wafer.geometry;
+  const auto total = static_cast<std::size_t>(geometry.cores());
+  constexpr std::size_t kPorts = wafer::kLinksPerCore;
+  std::vector<std::size_t> rows;
+  std::vector<std::int64_t> flits, waited;
+  std::map<wafer::DieId, const llm::DieProcess*> dies;
+  for (const auto* die : system.dies()) dies[die->die()] = die;
+  for (const auto core : cores_of(system, geometry)) {
+    rows.push_back(core.value());
+    const auto& network = dies.at(geometry.die_of(core))->network();
+    for (int port = 0; port < wafer::kLinksPerCore; ++port) {
+      const auto& use = network.use(geometry.index_in_die(core), port);
+      flits.push_back(use.flits);
+      waited.push_back(use.waited.count());
+    }
+  }
+  file_.write_strings({"/links/port_names", "1",
+                       "meaning of the second index; the links leave the router of the core in the first"},
+                      {"east", "west", "north", "south", "from_core", "to_core"});
+  file_.write_scattered<std::int64_t>({"/links/flits", "flit", "flits over each link, by core and port"},
+                                      flits, rows, total, {kPorts});
+  file_.write_scattered<std::int64_t>(
+      {"/links/waited_ps", "ps", "sum over packets of their waiting for the link"}, waited, rows, total,
+      {kPorts});
+}
+
+void RunWriter::write_stages(const llm::System& system, const RunStatistics& statistics) {
+  file_.write_strings({"/stages/names", "1", "meaning of the second index of busy_core_ps"},
+                      names(llm::kStageNames));
+  write_whole<std::int64_t>(
+      {"/stages/busy_core_ps", "ps",
+       "sum over cores of the time in crossbars and SFUs, by block (LM head last) and stage"},
+      statistics.stage_busy, {llm::kStageCount});
+  const auto& geometry = experiment_.wafer.geometry;
+  const auto& stations = experiment_.plan->stations();
+  std::vector<std::int64_t> tokens(stations.size()), stalled(stations.size());
+  for (const auto* die : system.dies()) {
+    for (int i = 0; i < geometry.cores_of_die(); ++i) {
+      const auto* use = die->station_use(i);
+      if (use == nullptr) continue;
+      const auto station =
+          static_cast<std::size_t>(experiment_.plan->role(geometry.core_of_die(die->die(), i)).home_of);
+      tokens[station] = use->tokens;
+      stalled[station] = use->stalled.count();
+    }
+  }
+  MPI_Allreduce(MPI_IN_PLACE, tokens.data(), static_cast<int>(tokens.size()), MPI_INT64_T, MPI_SUM, comm_);
+  MPI_Allreduce(MPI_IN_PLACE, stalled.data(), static_cast<int>(stalled.size()), MPI_INT64_T, MPI_SUM, comm_);
+  write_whole<std::int64_t>(
+      {"/stages/home_tokens", "token",
+       "tokens sent on by each home core: QKV, O, gate and up, down of each block, then the LM head"},
+      tokens);
+  write_whole<std::int64_t>({"/stages/home_stalled_ps", "ps",
+                             "time in which a home core had a token ready and the next buffers were full"},
+                            stalled);
+}
+
+void RunWriter::write_energy(const RunStatistics& statistics) {
+  std::vector<std::string> components, counted;
+  for (const auto& component : wafer::kComponents) {
+    components.emplace_back(component.name);
+    counted.emplace_back(component.counted);
+  }
+  std::vector<std::int64_t> each;
+  for (const auto energy : experiment_.wafer.energy.each) each.push_back(energy.femtojoules());
+  file_.write_strings({"/energy/stage_names", "1", "meaning of the first index"}, names(llm::kStageNames));
+  file_.write_strings({"/energy/phase_names", "1", "meaning of the second index"}, names(llm::kPhaseNames));
+  file_.write_strings({"/energy/component_names", "1", "meaning of the third index"}, components);
+  file_.write_strings({"/energy/component_units", "1", "what counts of a component count"}, counted);
+  file_.write<std::int64_t>({"/energy/each_fj", "fJ", "dynamic energy of one count of a component"},
+                            std::span<const std::int64_t>{each.data(), is_root_ ? each.size() : 0}, 0,
+                            each.size());
+  const engine::ResultsFile::Shape inner{llm::kPhaseCount, wafer::kComponentCount};
+  write_whole<std::int64_t>(
+      {"/energy/counts", "1", "how often each component worked, by stage, phase and component"},
+      statistics.energy_counts, inner);
+  write_whole<std::int64_t>({"/energy/dynamic_fj", "fJ", "counts times each_fj"},
+                            statistics.energy_femtojoules, inner);
+  write_whole<double>({"/energy/static_j", "J", "static power times makespan"},
+                      {experiment_.wafer.static_joules(statistics.makespan)});
+}
+
+void RunWriter::write_windows(const Column& column, int shift, const std::vector<std::int64_t>& values) {
+  write_whole<std::int64_t>(
+      {column.path, column.unit, fmt::format("{}; windows of 2^{} ps from time 0", column.meaning, shift)},
+      values);
+}
+
+void RunWriter::write_kv(const llm::ServingController& controller) {
+  const auto& lines = controller.timelines();
+  const auto write = [&](const char* name, const char* unit, const char* meaning,
+                         const engine::Timeline& line) {
+    write_windows({fmt::format("/kv/{}", name), unit, meaning}, line.shift(), line.values());
+    file_.set_attribute("/kv", fmt::format("{}_window_ps", name), std::int64_t{1} << line.shift());
+  };
+  const auto& kv = controller.kv();
+  file_.set_attribute("/kv", "pages_total", kv.pages_total());
+  file_.set_attribute("/kv", "page_tokens", std::int64_t{kv.page_tokens()});
+  file_.set_attribute("/kv", "heads", std::int64_t{experiment_.model.kv_heads});
+  write("pages_used", "1",
+        "most pages of a block in use (a page is the K and V of page_tokens tokens of one head)",
+        lines.kv_pages_used);
+  write("tokens_held", "token",
+        "most tokens whose K and V are held; page_tokens x pages_used / heads would be without fragmentation",
+        lines.kv_tokens_held);
+  write("evictions", "1", "sequences that lost their KV to another one's growth", lines.preemptions);
+}
+
+void RunWriter::write_timeline(const llm::ServingController& controller, const RunStatistics& statistics) {
+  const auto write = [&](const char* name, const char* unit, const char* meaning, int shift,
+                         const std::vector<std::int64_t>& values) {
+    write_windows({fmt::format("/timeline/{}", name), unit, meaning}, shift, values);
+    file_.set_attribute("/timeline", fmt::format("{}_window_ps", name), std::int64_t{1} << shift);
+  };
+  const auto& lines = controller.timelines();
+  write("tokens_processed", "token", "tokens that left the pipeline", lines.tokens_retired.shift(),
+        lines.tokens_retired.values());
+  write("tokens_sampled", "token", "output tokens sampled", lines.tokens_sampled.shift(),
+        lines.tokens_sampled.values());
+  write("sequences_running", "1", "most sequences that hold KV", lines.sequences_running.shift(),
+        lines.sequences_running.values());
+  write("dynamic_fj", "fJ", "dynamic energy; over the window it is power", statistics.energy.shift,
+        statistics.energy.values);
+  write("busy_core_ps", "ps", "sum over cores of the time in crossbars and SFUs", statistics.busy.shift,
+        statistics.busy.values);
+}
+
+void RunWriter::write_engine(const EngineReport& report, const std::vector<int>& rank_of_die) {
+  const auto ranks = static_cast<std::size_t>(engine::mpi_size(comm_));
+  const auto rank = static_cast<std::size_t>(engine::mpi_rank(comm_));
+  file_.set_attribute("/engine", "ranks", static_cast<std::int64_t>(ranks));
+  file_.set_attribute("/engine", "wall_s", report.wall_seconds);
+  const auto each = [&]<class T>(const char* name, const char* unit, const char* meaning, T value) {
+    file_.write<T>({fmt::format("/engine/{}", name), unit, meaning}, std::span<const T>{&value, 1}, rank,
+                   ranks);
+  };
+  each("events", "1", "events handled, by rank", report.events);
+  each("windows", "1", "synchronization windows", report.cost.windows);
+  each("events_s", "s", "wall time in event handlers", report.cost.events_seconds);
+  each("waiting_s", "s", "wall time waiting for other ranks", report.cost.waiting_seconds);
+  each("packing_s", "s", "wall time packing messages", report.cost.packing_seconds);
+  each("messages_sent", "1", "MPI messages sent", report.messages_sent);
+  each("bytes_sent", "byte", "bytes of those messages", report.bytes_sent);
+  each("peak_memory_mb", "MB", "largest resident memory", peak_memory_mb());
+  write_whole<std::int32_t>({"/engine/rank_of_die", "1", "rank that simulated each die"},
+                            {rank_of_die.begin(), rank_of_die.end()});
+}
+
+}  // namespace ouro::tools

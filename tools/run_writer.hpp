@@ -1,0 +1,60 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <string>
+#include <vector>
+
+#include "engine/results_file.hpp"
+#include "engine/window_synchronizer.hpp"
+#include "llm/system.hpp"
+#include "tools/run_statistics.hpp"
+
+namespace ouro::tools {
+
+/// What only this run of the simulator has; the only part of a result that may differ between runs.
+struct EngineReport {
+  double wall_seconds = 0;
+  engine::SynchronizationCost cost;
+  std::uint64_t events = 0;
+  std::uint64_t messages_sent = 0;
+  std::uint64_t bytes_sent = 0;
+};
+
+/// Writes the groups of a result file. All member functions are collective.
+class RunWriter {
+ public:
+  /// Keeps references.
+  RunWriter(engine::ResultsFile& file, MPI_Comm comm, const llm::Experiment& experiment);
+
+  /// Before the run: configuration, seed, version.
+  void write_head(const std::string& resolved_toml);
+
+  /// Requests and recorded tokens that ended since the last call; all ranks have the same.
+  void append_finished(llm::ServingController& controller);
+
+  void write_results(const llm::System& system, const RunStatistics& statistics);
+  void write_engine(const EngineReport& report, const std::vector<int>& rank_of_die);
+
+ private:
+  void append_requests(const std::vector<llm::RequestRecord>& records);
+  void append_tokens(const std::vector<llm::TokenRecord>& records);
+  void write_cores(const llm::System& system);
+  void write_links(const llm::System& system);
+  void write_stages(const llm::System& system, const RunStatistics& statistics);
+  void write_energy(const RunStatistics& statistics);
+  void write_kv(const llm::ServingController& controller);
+  void write_timeline(const llm::ServingController& controller, const RunStatistics& statistics);
+
+  template <class T>
+  void write_whole(const engine::Column& column, const std::vector<T>& values,
+                   const engine::ResultsFile::Shape& inner = {});
+  void write_windows(const engine::Column& column, int shift, const std::vector<std::int64_t>& values);
+
+  engine::ResultsFile& file_;
+  MPI_Comm comm_;
+  bool is_root_;
+  const llm::Experiment& experiment_;
+};
+
+}  // namespace ouro::tools

@@ -1,0 +1,102 @@
+#include "wafer/die_network.hpp"
+
+#include <algorithm>
+
+namespace ouro::wafer {
+
+using engine::Time;
+
+DieNetwork::DieNetwork(const Geometry& geometry, const NocModel& model, DieId die)
+    : geometry_{geometry},
+      model_{model},
+      die_{die},
+      links_(static_cast<std::size_t>(geometry.cores_of_die() * kLinksPerCore)) {}
+
+Time DieNetwork::take(std::size_t link, Time head, int flits) {
+  auto& [free, use] = links_[link];
+  const Time start = std::max(head, free);
+  free = start + flits * model_.cycle;
+  use.flits += flits;
+  use.waited += start - head;
+  return start;
+}
+
+Time DieNetwork::enter_first_router(CoreId from, int flits, Time ready) {
+  return take(link(geometry_.index_in_die(from), kInjection), ready, flits) + model_.wire_latency;
+}
+
+Onward DieNetwork::inject(CoreId from, CoreId to, int flits, Time ready, Travel& travel) {
+  return walk(geometry_.coordinate(from), to, flits, enter_first_router(from, flits, ready), travel);
+}
+
+Onward DieNetwork::enter(CoreId at, CoreId to, int flits, Time head, Travel& travel) {
+  return walk(geometry_.coordinate(at), to, flits, head, travel);
+}
+
+Onward DieNetwork::walk(Coordinate at, CoreId to, int flits, Time head, Travel& travel) {
+  const bool to_host = to == host_id(geometry_);
+  const Coordinate target = to_host ? model_.host : geometry_.coordinate(to);
+  const std::int64_t bits = flits * model_.link_bits;
+  while (at != target) {
+    const Direction direction = at.x < target.x   ? Direction::east
+                                : at.x > target.x ? Direction::west
+                                : at.y > target.y ? Direction::north
+                                                  : Direction::south;
+    const auto index = link(geometry_.index_in_die(at), static_cast<int>(direction));
+    head = take(index, head + model_.router_latency, flits) + model_.wire_latency;
+    travel.hop_bits += bits;
+    at = step(at, direction);
+    const DieId die = geometry_.die_of(at);
+    if (die == die_) continue;
+    travel.crossing_bits += bits;
+    return {Onward::To::die, geometry_.core_at(at), die, head + model_.die_crossing_latency};
+  }
+  return to_host ? leave_to_host(at, flits, head, travel) : eject(at, flits, head);
+}
+
+Onward DieNetwork::eject(Coordinate at, int flits, Time head) {
+  const Time start = take(link(geometry_.index_in_die(at), kEjection), head + model_.router_latency, flits);
+  const Time tail = start + 2 * model_.wire_latency + (flits - 1) * model_.cycle;
+  return {Onward::To::core, geometry_.core_at(at), die_, tail};
+}
+
+Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& travel) {
+  const auto index = link(geometry_.index_in_die(at), static_cast<int>(Direction::west));
+  const Time start = take(index, head + model_.router_latency, flits);
+  travel.hop_bits += flits * model_.link_bits;
+  travel.crossing_bits += flits * model_.link_bits;
+  const Time tail = start + model_.wire_latency + model_.die_crossing_latency + (flits - 1) * model_.cycle;
+  return {Onward::To::host, host_id(geometry_), die_, tail};
+}
+
+std::span<const Onward> DieNetwork::inject(const MulticastTree& tree, int flits, Time ready, Travel& travel) {
+  return enter(tree, 0, flits, enter_first_router(tree.source(), flits, ready), travel);
+}
+
+std::span<const Onward> DieNetwork::enter(const MulticastTree& tree, std::uint32_t segment, int flits,
+                                          Time head, Travel& travel) {
+  const auto& steps = tree.segment(segment).steps;
+  const std::int64_t bits = flits * model_.link_bits;
+  heads_.resize(steps.size());
+  onward_.clear();
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto& step = steps[i];
+    const Time at_router = step.parent < 0 ? head : heads_[static_cast<std::size_t>(step.parent)];
+    const Time start = take(step.link, at_router + model_.router_latency, flits);
+    if (step.end == MulticastStep::End::core) {
+      const Time tail = start + 2 * model_.wire_latency + (flits - 1) * model_.cycle;
+      onward_.push_back({Onward::To::core, CoreId{step.target}, die_, tail});
+      continue;
+    }
+    heads_[i] = start + model_.wire_latency;
+    travel.hop_bits += bits;
+    if (step.end == MulticastStep::End::crossing) {
+      travel.crossing_bits += bits;
+      onward_.push_back({Onward::To::die, CoreId{step.target}, tree.segment(step.target).die,
+                         heads_[i] + model_.die_crossing_latency});
+    }
+  }
+  return onward_;
+}
+
+}  // namespace ouro::wafer

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "wafer/multicast.hpp"
+#include "wafer/noc_model.hpp"
+
+namespace ouro::wafer {
+
+/// Where a packet's way through one die ends.
+struct Onward {
+  enum class To { core, die, host };
+  To to = To::core;
+  CoreId core;          ///< the destination, or the core whose router it enters next
+  DieId die;            ///< of `core`
+  engine::Time time{};  ///< core, host: its tail is there; die: its head is at the router
+};
+
+/// How far a packet's bits went; a multicast's bits count once for each link of the tree.
+struct Travel {
+  std::int64_t hop_bits = 0;       ///< bits times links between routers, and to the host
+  std::int64_t crossing_bits = 0;  ///< bits times die borders
+};
+
+/// The links of one die at `packet` fidelity: each remembers until when it is taken.
+///
+/// A packet takes all its links in this die when it enters, earliest first: each link from when its head gets
+/// there or the link is free, for as many cycles as the packet has flits. Buffers between links are not
+/// bounded, so a waiting packet does not hold the links behind it (as in virtual cut-through), and a packet
+/// that enters later never overtakes.
+class DieNetwork {
+ public:
+  /// Keeps references.
+  DieNetwork(const Geometry& geometry, const NocModel& model, DieId die);
+
+  /// From the output buffer of a core of this die.
+  /// @param to     a core; or the host interface, for any core outside the grid
+  /// @param ready  when the packet lies in the buffer
+  Onward inject(CoreId from, CoreId to, int flits, engine::Time ready, Travel& travel);
+
+  /// From a neighbouring die or the host.
+  /// @param head  when the head is at the router of `at`
+  Onward enter(CoreId at, CoreId to, int flits, engine::Time head, Travel& travel);
+
+  /// The source's part of a multicast.
+  /// @return  what leaves the tree in this die; valid until the next call
+  std::span<const Onward> inject(const MulticastTree& tree, int flits, engine::Time ready, Travel& travel);
+
+  /// The part of a multicast that begins at a segment of this die. For a crossing, `Onward::core` is the
+  /// number of the next segment.
+  std::span<const Onward> enter(const MulticastTree& tree, std::uint32_t segment, int flits,
+                                engine::Time head, Travel& travel);
+
+  struct LinkUse {
+    std::int64_t flits = 0;
+    engine::Duration waited{};  ///< sum over packets of their waiting for this link
+  };
+  /// By core of the die and port.
+  const LinkUse& use(int core, int port) const { return links_[link(core, port)].use; }
+
+  static CoreId host_id(const Geometry& geometry) {
+    return CoreId{static_cast<CoreId::Value>(geometry.cores())};
+  }
+
+ private:
+  struct Link {
+    engine::Time free{};
+    LinkUse use;
+  };
+
+  static std::size_t link(int core, int port) {
+    return static_cast<std::size_t>(core * kLinksPerCore + port);
+  }
+
+  /// @return when the head starts over the link
+  engine::Time take(std::size_t link, engine::Time head, int flits);
+  Onward walk(Coordinate at, CoreId to, int flits, engine::Time head, Travel& travel);
+  Onward eject(Coordinate at, int flits, engine::Time head);
+  Onward leave_to_host(Coordinate at, int flits, engine::Time head, Travel& travel);
+  engine::Time enter_first_router(CoreId from, int flits, engine::Time ready);
+
+  const Geometry& geometry_;
+  const NocModel& model_;
+  DieId die_;
+  std::vector<Link> links_;
+  std::vector<engine::Time> heads_;  // of a multicast's steps, while it is walked
+  std::vector<Onward> onward_;
+};
+
+}  // namespace ouro::wafer

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/quantity.hpp"
+
+namespace ouro::engine {
+class Config;
+}
+
+namespace ouro::wafer {
+
+/// What costs energy. Counts are of the unit named by kComponents.
+enum class Component {
+  mac,           ///< 8-bit multiply-accumulates of crossbars
+  htree,         ///< bits between crossbars and the root of the H-tree
+  hop,           ///< bits times links of the mesh crossed, router included
+  die_crossing,  ///< bits times die borders crossed
+  buffer,        ///< bits read from and written to input and output buffers
+  kv_write,      ///< bits of K and V written to crossbars
+  sfu_special,   ///< exponentials, divisions, square roots
+  sfu_simple,    ///< additions, multiplications, comparisons
+};
+
+struct ComponentInfo {
+  std::string_view name;
+  std::string_view counted;  ///< unit of its count
+};
+
+inline constexpr std::array<ComponentInfo, 8> kComponents{{{"mac", "MAC"},
+                                                           {"htree", "bit"},
+                                                           {"hop", "bit"},
+                                                           {"die_crossing", "bit"},
+                                                           {"buffer", "bit"},
+                                                           {"kv_write", "bit"},
+                                                           {"sfu_special", "op"},
+                                                           {"sfu_simple", "op"}}};
+inline constexpr std::size_t kComponentCount = kComponents.size();
+
+/// How often each component worked.
+struct EnergyCounts {
+  std::array<std::int64_t, kComponentCount> of{};
+
+  std::int64_t& operator[](Component component) { return of[static_cast<std::size_t>(component)]; }
+  std::int64_t operator[](Component component) const { return of[static_cast<std::size_t>(component)]; }
+
+  EnergyCounts& operator+=(const EnergyCounts& other) {
+    for (std::size_t i = 0; i < of.size(); ++i) of[i] += other.of[i];
+    return *this;
+  }
+};
+
+/// Dynamic energy of one count of each component.
+struct EnergyModel {
+  std::array<engine::Energy, kComponentCount> each{};
+
+  engine::Energy of(Component component, std::int64_t count) const {
+    return count * each[static_cast<std::size_t>(component)];
+  }
+  /// Counts times constants, summed over components.
+  engine::Energy of(const EnergyCounts& counts) const {
+    engine::Energy total;
+    for (std::size_t i = 0; i < each.size(); ++i) total = total + counts.of[i] * each[i];
+    return total;
+  }
+};
+
+/// Reads section [energy].
+EnergyModel read_energy(const engine::Config& config);
+
+}  // namespace ouro::wafer

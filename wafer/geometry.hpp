@@ -1,0 +1,84 @@
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "engine/id.hpp"
+
+namespace ouro::wafer {
+
+/// A core and its router, numbered row by row over the whole wafer.
+using CoreId = engine::Id<struct CoreTag>;
+/// A die, numbered row by row.
+using DieId = engine::Id<struct DieTag>;
+
+/// Position on the wafer's core grid: x grows to the east, y to the south.
+struct Coordinate {
+  int x = 0;
+  int y = 0;
+  friend auto operator<=>(const Coordinate&, const Coordinate&) = default;
+};
+
+enum class Direction { east, west, north, south };
+inline constexpr std::array kDirections{Direction::east, Direction::west, Direction::north, Direction::south};
+
+constexpr Coordinate step(Coordinate at, Direction direction) {
+  switch (direction) {
+    case Direction::east:
+      return {at.x + 1, at.y};
+    case Direction::west:
+      return {at.x - 1, at.y};
+    case Direction::north:
+      return {at.x, at.y - 1};
+    case Direction::south:
+      break;
+  }
+  return {at.x, at.y + 1};
+}
+
+/// The grid of cores of one wafer, in dies.
+struct Geometry {
+  int die_columns = 9;
+  int die_rows = 7;
+  int core_columns = 13;  ///< of a die
+  int core_rows = 17;     ///< of a die
+
+  int columns() const { return die_columns * core_columns; }
+  int rows() const { return die_rows * core_rows; }
+  int cores() const { return columns() * rows(); }
+  int dies() const { return die_columns * die_rows; }
+  int cores_of_die() const { return core_columns * core_rows; }
+
+  bool contains(Coordinate at) const { return at.x >= 0 && at.y >= 0 && at.x < columns() && at.y < rows(); }
+
+  Coordinate coordinate(CoreId core) const {
+    const auto index = static_cast<int>(core.value());
+    return {index % columns(), index / columns()};
+  }
+  CoreId core_at(Coordinate at) const { return CoreId{static_cast<CoreId::Value>(at.y * columns() + at.x)}; }
+
+  DieId die_of(Coordinate at) const {
+    return DieId{static_cast<DieId::Value>(at.y / core_rows * die_columns + at.x / core_columns)};
+  }
+  DieId die_of(CoreId core) const { return die_of(coordinate(core)); }
+
+  /// Number of a core within its die, row by row.
+  int index_in_die(Coordinate at) const { return at.y % core_rows * core_columns + at.x % core_columns; }
+  int index_in_die(CoreId core) const { return index_in_die(coordinate(core)); }
+
+  /// The core with that number within `die`.
+  CoreId core_of_die(DieId die, int index) const {
+    const auto number = static_cast<int>(die.value());
+    return core_at({number % die_columns * core_columns + index % core_columns,
+                    number / die_columns * core_rows + index / core_columns});
+  }
+
+  std::optional<DieId> neighbour(DieId die, Direction direction) const {
+    const auto number = static_cast<int>(die.value());
+    const auto to = step({number % die_columns, number / die_columns}, direction);
+    if (to.x < 0 || to.y < 0 || to.x >= die_columns || to.y >= die_rows) return std::nullopt;
+    return DieId{static_cast<DieId::Value>(to.y * die_columns + to.x)};
+  }
+};
+
+}  // namespace ouro::wafer

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "wafer/geometry.hpp"
+
+namespace ouro::wafer {
+
+/// Ports of a router in the numbering of DieNetwork's links: the four directions, then these.
+inline constexpr int kInjection = 4;
+inline constexpr int kEjection = 5;
+inline constexpr int kLinksPerCore = 6;
+
+/// One link of a multicast tree.
+struct MulticastStep {
+  enum class End : std::uint8_t {
+    router,   ///< of the same die: later steps go on from there
+    core,     ///< a destination
+    crossing  ///< the next die
+  };
+  std::uint16_t link = 0;   ///< number within the die: core * kLinksPerCore + port
+  std::int16_t parent = 0;  ///< step that leads here, before this one; -1 if the segment begins here
+  End end = End::router;
+  std::uint32_t target = 0;  ///< core: its CoreId; crossing: the segment that begins there
+};
+
+/// The part of a multicast tree in one die, from where it enters.
+struct MulticastSegment {
+  DieId die;
+  std::vector<MulticastStep> steps;
+};
+
+/// A multicast along dimension order: one row from the source, columns from there.
+///
+/// Segment 0 begins at the source's router.
+class MulticastTree {
+ public:
+  MulticastTree(const Geometry& geometry, CoreId source, std::span<const CoreId> destinations);
+
+  CoreId source() const { return source_; }
+  const MulticastSegment& segment(std::uint32_t index) const { return segments_[index]; }
+  std::size_t segments() const { return segments_.size(); }
+
+ private:
+  struct Branch {
+    std::uint32_t segment;
+    std::int16_t parent;
+    Coordinate at;
+  };
+  void grow(const Geometry& geometry, Branch from, const std::vector<Coordinate>& destinations);
+  Branch cross_link(const Geometry& geometry, Branch from, Direction direction);
+  std::int16_t add_step(Branch from, int link, MulticastStep::End end, std::uint32_t target);
+
+  CoreId source_;
+  std::vector<MulticastSegment> segments_;
+};
+
+}  // namespace ouro::wafer

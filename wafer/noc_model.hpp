@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+
+#include "engine/time.hpp"
+#include "wafer/geometry.hpp"
+
+namespace ouro::engine {
+class Config;
+}
+
+namespace ouro::wafer {
+
+enum class MulticastMode { tree, unicast };
+
+/// What the network of one wafer is; shared by all dies.
+///
+/// A lone packet of z flits over h links takes (h + 1) (router + wire) + 2 wires + (z - 1) cycles from the
+/// output buffer of its source to the input buffer of its destination: BookSim2's zero-load latency of a
+/// single-cycle router, its injection and ejection channels included.
+struct NocModel {
+  engine::Duration cycle{1000};
+  engine::Duration router_latency{1000};
+  engine::Duration wire_latency{1000};
+  engine::Duration die_crossing_latency{4000};  ///< on top of the wire
+  std::int64_t link_bits = 256;                 ///< of one flit
+  MulticastMode multicast = MulticastMode::tree;
+  Coordinate host;  ///< the core whose router has the link to the host interface, on its west side
+
+  /// Flits of a packet. The head's routing information travels on wires of its own.
+  int flits(std::int64_t bytes) const { return static_cast<int>((8 * bytes + link_bits - 1) / link_bits); }
+
+  /// Least time from a packet's head entering a die to its entering the next one.
+  engine::Duration die_lookahead() const { return router_latency + wire_latency + die_crossing_latency; }
+
+  /// Time that a signal needs from corner to corner of an idle wafer.
+  engine::Duration crossing_time(const Geometry& geometry) const {
+    const int hops = geometry.columns() + geometry.rows() - 2;
+    const int crossings = geometry.die_columns + geometry.die_rows - 2;
+    return hops * (router_latency + wire_latency) + crossings * die_crossing_latency;
+  }
+};
+
+}  // namespace ouro::wafer

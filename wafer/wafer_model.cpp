@@ -1,0 +1,128 @@
+#include "wafer/wafer_model.hpp"
+
+#include <fmt/format.h>
+
+#include "engine/config.hpp"
+
+namespace ouro::wafer {
+namespace {
+
+using engine::Config;
+using engine::Duration;
+using engine::Energy;
+
+constexpr std::int64_t kLargestSide = 1000;  // dies, or cores of a die, in a row
+
+int read_int(const Config& config, std::string_view key, std::int64_t min, std::int64_t max) {
+  return static_cast<int>(config.at(key).as_int(min, max));
+}
+
+Duration read_cycles(const Config& config, std::string_view key, Duration cycle) {
+  return config.at(key).as_cycles() * cycle;
+}
+
+Geometry read_geometry(const Config& config) {
+  const auto side = [&](std::string_view key) { return read_int(config, key, 1, kLargestSide); };
+  const Geometry geometry{side("wafer.die_columns"), side("wafer.die_rows"), side("wafer.core_columns"),
+                          side("wafer.core_rows")};
+  constexpr int kMostCoresOfDie = 5000;  // links of a die are numbered in 16 bits
+  if (geometry.cores_of_die() > kMostCoresOfDie) {
+    throw config.at("wafer.core_rows")
+        .refusal(fmt::format("a die would have {} cores", geometry.cores_of_die()),
+                 fmt::format("a die has at most {}", kMostCoresOfDie));
+  }
+  return geometry;
+}
+
+NocModel read_noc(const Config& config, const Geometry& geometry, Duration cycle) {
+  config.at("wafer.noc.fidelity").as_choice({"packet"});
+  NocModel noc;
+  noc.cycle = cycle;
+  noc.router_latency = read_cycles(config, "wafer.noc.router_latency", cycle);
+  noc.wire_latency = read_cycles(config, "wafer.noc.wire_latency", cycle);
+  noc.die_crossing_latency = read_cycles(config, "wafer.noc.die_crossing_latency", cycle);
+  if (noc.die_lookahead() <= Duration::zero()) {
+    throw config.at("wafer.noc.wire_latency")
+        .refusal("a packet would cross a die border in no time",
+                 "router, wire and die crossing need a cycle together");
+  }
+  const auto width = config.at("wafer.noc.link_width");
+  noc.link_bits = width.as_bits();
+  if (noc.link_bits < 8 || noc.link_bits > 65536) {
+    throw width.refusal(fmt::format("{} bit is not the width of a link", noc.link_bits),
+                        "a link has 8 to 65536 bit");
+  }
+  const bool tree = config.at("wafer.noc.multicast").as_choice({"tree", "unicast"}) == "tree";
+  noc.multicast = tree ? MulticastMode::tree : MulticastMode::unicast;
+  noc.host = {read_int(config, "wafer.host.core_column", 0, 0),
+              read_int(config, "wafer.host.core_row", 0, geometry.rows() - 1)};
+  return noc;
+}
+
+std::int64_t read_buffer(const Config& config, std::string_view key) {
+  const auto bytes = config.at(key).as_bytes();
+  if (bytes < 1) throw config.at(key).refusal("a core needs a buffer", "a size such as \"32 KiB\"");
+  return bytes;
+}
+
+CoreModel read_core(const Config& config, Duration cycle) {
+  CoreModel core;
+  core.cycle = cycle;
+  core.crossbars = read_int(config, "wafer.core.crossbars", 2, 4096);
+  core.crossbar_rows = read_int(config, "wafer.core.crossbar_rows", 1, 65536);
+  core.crossbar_columns = read_int(config, "wafer.core.crossbar_columns", 1, 65536);
+  core.rows_at_once = read_int(config, "wafer.core.rows_at_once", 1, core.crossbar_rows);
+  core.input_bits = read_int(config, "wafer.core.input_bits", 1, 64);
+  core.htree_levels = read_int(config, "wafer.core.htree_levels", 0, 16);
+  core.htree_level_latency = read_cycles(config, "wafer.core.htree_level_latency", cycle);
+  core.htree_bits = config.at("wafer.core.htree_width").as_bits();
+  if (core.htree_bits < 1)
+    throw config.at("wafer.core.htree_width").refusal("an H-tree needs a bit", "\"1024 bit\"");
+  core.sfu_lanes = read_int(config, "wafer.core.sfu_lanes", 1, 65536);
+  core.sfu_latency_cycles = static_cast<int>(config.at("wafer.core.sfu_latency").as_cycles());
+  core.input_buffer_bytes = read_buffer(config, "wafer.core.input_buffer");
+  core.output_buffer_bytes = read_buffer(config, "wafer.core.output_buffer");
+  core.kv_block_rows = read_int(config, "wafer.core.kv_block_rows", 1, core.crossbar_rows);
+  core.kv_block_columns = read_int(config, "wafer.core.kv_block_columns", 1, core.crossbar_columns);
+  if (core.kv_block_rows != core.kv_block_columns) {
+    throw config.at("wafer.core.kv_block_rows")
+        .refusal("a block that holds K in columns and V in rows must be square", "rows and columns alike");
+  }
+  return core;
+}
+
+}  // namespace
+
+EnergyModel read_energy(const Config& config) {
+  EnergyModel model;
+  const auto set = [&](Component component, std::int64_t femtojoules) {
+    model.each[static_cast<std::size_t>(component)] = Energy::femtojoules(femtojoules);
+  };
+  const auto read = [&](std::string_view key, std::string_view per) {
+    return config.at(key).as_femtojoules(per);
+  };
+  set(Component::mac, read("energy.mac", "/MAC"));
+  set(Component::htree, read("energy.htree", "/bit"));
+  set(Component::hop, read("energy.hop_wire", "/bit") + read("energy.hop_router", "/bit"));
+  set(Component::die_crossing, read("energy.die_crossing", "/bit"));
+  set(Component::buffer, read("energy.buffer_access", "/bit"));
+  set(Component::kv_write, read("energy.sram_write", "/bit"));
+  set(Component::sfu_special, read("energy.sfu_special", "/op"));
+  set(Component::sfu_simple, read("energy.sfu_simple", "/op"));
+  return model;
+}
+
+WaferModel read_wafer(const Config& config) {
+  WaferModel wafer;
+  wafer.geometry = read_geometry(config);
+  const auto cycle = config.at("wafer.clock").as_clock_period();
+  wafer.noc = read_noc(config, wafer.geometry, cycle);
+  wafer.core = read_core(config, cycle);
+  wafer.energy = read_energy(config);
+  wafer.host = {config.at("wafer.host.embedding_latency").as_duration(),
+                config.at("wafer.host.sampling_latency").as_duration()};
+  wafer.static_watts = config.at("wafer.static_power").as_watts();
+  return wafer;
+}
+
+}  // namespace ouro::wafer

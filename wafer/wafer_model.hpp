@@ -1,0 +1,35 @@
+#pragma once
+
+#include "engine/time.hpp"
+#include "wafer/core_model.hpp"
+#include "wafer/energy.hpp"
+#include "wafer/geometry.hpp"
+#include "wafer/noc_model.hpp"
+
+namespace ouro::wafer {
+
+/// The host interface: embedding look-up and sampling, at the edge of the wafer.
+struct HostModel {
+  engine::Duration embedding_latency{};
+  engine::Duration sampling_latency{};
+};
+
+/// All that a wafer is; const, shared by all its dies.
+struct WaferModel {
+  Geometry geometry;
+  NocModel noc;
+  CoreModel core;
+  EnergyModel energy;
+  HostModel host;
+  double static_watts = 0;
+
+  /// Static energy over a simulated time, in joules. It is apart from the dynamic energies, which are sums
+  /// of integers.
+  double static_joules(engine::Duration time) const { return static_watts * engine::seconds(time); }
+};
+
+/// Reads sections [wafer] and [energy].
+/// @throws InputError  for sizes that make no wafer
+WaferModel read_wafer(const engine::Config& config);
+
+}  // namespace ouro::wafer
