@@ -10,6 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr Duration kTick{1};
+
 struct Ping {
   std::uint64_t number;
 };
@@ -53,12 +55,12 @@ TEST(Region, ASendAtThePromisedLookaheadIsAccepted) {
 }
 
 TEST(Region, ASendOneTickBelowThePromisedLookaheadEndsTheRun) {
-  EXPECT_THROW(send_after(10ns - 1ps, 10ns), CausalityError);
+  EXPECT_THROW(send_after(10ns - kTick, 10ns), CausalityError);
 }
 
 TEST(Region, AChannelWithoutLookaheadIsRefusedByName) {
   try {
-    send_after(0ps, 0ps);
+    send_after(Duration::zero(), Duration::zero());
     FAIL() << "accepted a channel without lookahead";
   } catch (const ContractError& error) {
     EXPECT_STREQ(error.what(), "'scripted' promises no lookahead to LP 1");
@@ -71,7 +73,7 @@ TEST(Region, ASendWithoutAChannelEndsTheRun) {
                       Channels{}, nullptr,
                       [](const Event&, Scheduler& scheduler) { scheduler.send(LpId{1}, 1ns, Ping{0}); });
                 }};
-  const Event wake{Time{1ns}, LpId{0}, LpId{0}, 0, {}};
+  const Event wake{Time{Duration{1ns}}, LpId{0}, LpId{0}, 0, {}};
   region.receive({&wake, 1});
   EXPECT_THROW(region.run_before(kNever), CausalityError);
 }
@@ -83,9 +85,9 @@ TEST(Region, AnEventBelowTheReceiversClockEndsTheRunAndOneAtTheClockDoesNot) {
                       nullptr);
                 }};
   region.run_before(kNever);
-  const Event same{Time{5ns}, LpId{0}, LpId{0}, 8, {}};
+  const Event same{Time{Duration{5ns}}, LpId{0}, LpId{0}, 8, {}};
   EXPECT_NO_THROW(region.receive({&same, 1}));
-  const Event past{Time{5ns - 1ps}, LpId{0}, LpId{0}, 9, {}};
+  const Event past{Time{5ns - kTick}, LpId{0}, LpId{0}, 9, {}};
   EXPECT_THROW(region.receive({&past, 1}), CausalityError);
 }
 
@@ -96,8 +98,8 @@ TEST(Region, WhatAReplicaSendsReachesTheLpsOfItsOwnRankOnly) {
                     return std::make_unique<ScriptedLp>(
                         Channels{},
                         [](Scheduler& scheduler) {
-                          scheduler.send(LpId{1}, 0ps, Ping{1});
-                          scheduler.send(LpId{2}, 0ps, Ping{2});
+                          scheduler.send(LpId{1}, Duration::zero(), Ping{1});
+                          scheduler.send(LpId{2}, Duration::zero(), Ping{2});
                         },
                         nullptr);
                   }
