@@ -37,8 +37,8 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
   const auto blocks_of_page =
       (plan.model().head_dim + core_model_.kv_block_rows - 1) / core_model_.kv_block_rows;
   for (int i = 0; i < geometry_.cores_of_die(); ++i) {
-    const auto& role = plan.role(geometry_.core_of_die(die, i));
     auto& core = cores_[static_cast<std::size_t>(i)];
+    const auto& role = core.role = plan.role(geometry_.core_of_die(die, i));
     if (role.home_of >= 0) {
       core.station = std::make_unique<Station>();
       core.station->number = role.home_of;
@@ -316,8 +316,8 @@ void DieProcess::retire(const Token& token) {
 void DieProcess::start_pass(const Message& message, CoreId core_id, Time tail) {
   traffic_.received(message.flits);
   const auto& station = station_plan(message.station);
-  const auto& tile = station.group->tiles[static_cast<std::size_t>(plan_.role(core_id).tile)];
   auto& tile_core = core(core_id);
+  const auto& tile = station.group->tiles[static_cast<std::size_t>(tile_core.role.tile)];
 
   const Duration pass = core_model_.crossbar_pass(tile.busiest_rows);
   const std::int64_t input_bits = 8 * station.group->rows;
@@ -343,10 +343,10 @@ void DieProcess::start_pass(const Message& message, CoreId core_id, Time tail) {
 }
 
 void DieProcess::add_tile_part(const Message& message, CoreId core_id, Time at) {
-  const auto& role = plan_.role(core_id);
+  auto& tile_core = core(core_id);
+  const auto& role = tile_core.role;
   const auto& station = station_plan(role.tile_station);
   const auto& tile = station.group->tiles[static_cast<std::size_t>(role.tile)];
-  auto& tile_core = core(core_id);
   const auto whole = tile_core.tile_parts.add(message.number, 0, tile.takes_partial ? 2 : 1, at);
   if (!whole || (tile.slices.empty() && !tile.partial_waits)) return;
 
@@ -374,7 +374,7 @@ void DieProcess::add_tile_part(const Message& message, CoreId core_id, Time at) 
 }
 
 void DieProcess::send_partial_sums(const Message& message) {
-  const auto& role = plan_.role(at_core(message));
+  const auto& role = core(at_core(message)).role;
   const auto& station = station_plan(role.tile_station);
   const auto& tile = station.group->tiles[static_cast<std::size_t>(role.tile)];
   Message sums{.cargo = Cargo::partial_sum, .stage = station.tile_stage, .station = message.station};
@@ -384,7 +384,7 @@ void DieProcess::send_partial_sums(const Message& message) {
 }
 
 void DieProcess::tile_done(const Message& message) {
-  const auto& role = plan_.role(at_core(message));
+  const auto& role = core(at_core(message)).role;
   const auto& station = station_plan(role.tile_station);
   const auto& tile = station.group->tiles[static_cast<std::size_t>(role.tile)];
   if (tile.partial_waits) send_partial_sums(message);
@@ -402,7 +402,7 @@ void DieProcess::send_outputs(const Message& message, CoreId from, const Station
   for (const auto& slice : tile.slices) {
     output.cargo = station.is_lm_head ? Cargo::candidates : Cargo::activations;
     const CoreId to = station.is_lm_head ? wafer::DieNetwork::host_id(geometry_)
-                                         : station_plan(plan_.role(from).tile_station + 1).home;
+                                         : station_plan(core(from).role.tile_station + 1).home;
     send(output, from, to, slice.bytes);
   }
 }
@@ -439,7 +439,7 @@ DieProcess::RingCores DieProcess::cores_of_head(const Token& token, int head) co
 }
 
 bool DieProcess::is_newest(const Token& token, int head, CoreId core_id) const {
-  return cores_of_head(token, head).back() == plan_.role(core_id).kv_ring;
+  return cores_of_head(token, head).back() == core(core_id).role.kv_ring;
 }
 
 void DieProcess::gather_head_input(const Message& message, CoreId core_id, Time tail) {
@@ -455,7 +455,7 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   auto& attention = *kv_core.attention;
   const Token token = message.token();
   const Phase phase = token.phase();
-  const int block = plan_.role(core_id).kv_block;
+  const int block = core(core_id).role.kv_block;
   const std::int64_t dim = plan_.model().head_dim;
   const std::int64_t queries = plan_.queries_of_kv_head();
   const bool newest = is_newest(token, message.head, core_id);
@@ -518,7 +518,7 @@ void DieProcess::add_attention_partial(const Message& message, CoreId core_id, T
     ledger_.count(Stage::softmax, phase, Component::sfu_special,
                   queries * (parts + 1));  // factors, a division
     done =
-        use_sfu(kv_core, done, 2 * core_model_.sfu(elements), plan_.role(core_id).kv_block, Stage::softmax);
+        use_sfu(kv_core, done, 2 * core_model_.sfu(elements), core(core_id).role.kv_block, Stage::softmax);
   }
   Message finished = message;
   finished.kind = MessageKind::head_done;
@@ -527,7 +527,7 @@ void DieProcess::add_attention_partial(const Message& message, CoreId core_id, T
 }
 
 void DieProcess::head_done(const Message& message) {
-  const auto& role = plan_.role(at_core(message));
+  const auto& role = core(at_core(message)).role;
   const auto& block = plan_.mapping().blocks[static_cast<std::size_t>(role.kv_block)];
   const std::int64_t outputs = std::int64_t{plan_.queries_of_kv_head()} * plan_.model().head_dim;
   Message output{.stage = Stage::projection, .head = message.head};

@@ -83,6 +83,7 @@ class DieProcess final : public engine::LogicalProcess {
   };
 
   struct Core {
+    CoreRole role;  // a copy: the plan's would be one more place in memory for each event
     engine::Time crossbars_free{};
     engine::Time sfu_free{};
     Gather tile_parts;
@@ -129,7 +130,8 @@ class DieProcess final : public engine::LogicalProcess {
   bool is_newest(const Token& token, int head, wafer::CoreId core) const;
 
   engine::Time use_sfu(Core& core, engine::Time from, engine::Duration duration, int block, Stage stage);
-  Core& core(wafer::CoreId id) { return cores_[static_cast<std::size_t>(geometry_.index_in_die(id))]; }
+  Core& core(wafer::CoreId id) { return cores_[plan_.index_in_die(id)]; }
+  const Core& core(wafer::CoreId id) const { return cores_[plan_.index_in_die(id)]; }
   const StationPlan& station_plan(int number) const {
     return plan_.stations()[static_cast<std::size_t>(number)];
   }

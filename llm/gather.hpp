@@ -1,9 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "engine/time.hpp"
 
@@ -22,7 +22,7 @@ class Gather {
       return pending.number == number && pending.part_of == part_of;
     });
     if (found == pending_.end())
-      found = pending_.insert(pending_.end(), {number, part_of, 0, engine::Time{}});
+      found = pending_.insert(pending_.end(), Pending{number, part_of, 0, engine::Time{}});
     found->whole = std::max(found->whole, at);
     if (++found->parts < expected) return std::nullopt;
     const auto whole = found->whole;
@@ -40,7 +40,7 @@ class Gather {
     int parts;
     engine::Time whole;
   };
-  std::vector<Pending> pending_;
+  boost::container::small_vector<Pending, 2> pending_;  // rarely more: no allocation, one place in memory
 };
 
 }  // namespace ouro::llm

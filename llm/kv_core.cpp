@@ -18,7 +18,7 @@ KvCore::Entry& KvCore::find(std::uint16_t slot, std::uint16_t head) {
   const auto found = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const Entry& e) { return e.slot == slot && e.head == head; });
   if (found != entries_.end()) return *found;
-  entries_.push_back({slot, head, 0, 0, 0, {}, {}});
+  entries_.push_back({.slot = slot, .head = head});
   return entries_.back();
 }
 
@@ -28,10 +28,8 @@ const KvCore::Entry& KvCore::write(std::uint16_t slot, std::uint16_t head) {
     add_k_blocks(entry);
     add_v_blocks(entry);
   }
-  ++entry.tokens;
-  const int in_page = (entry.tokens - 1) % page_tokens_ + 1;
-  const int pages_below = stacked(entry.v_blocks, crossbar_of(entry.v_blocks.back())) / blocks_of_page_ - 1;
-  entry.v_rows = std::max(entry.v_rows, std::max(pages_below, 0) * page_tokens_ + in_page);
+  const int in_page = entry.tokens++ % page_tokens_ + 1;
+  entry.v_rows = std::max(entry.v_rows, entry.v_rows_below + in_page);
   return entry;
 }
 
@@ -86,6 +84,8 @@ void KvCore::add_v_blocks(Entry& entry) {
       throw engine::ContractError{"a KV core has no free V block for a page that it was given"};
     entry.v_blocks.push_back(take_block(crossbar));
   }
+  const int pages_there = stacked(entry.v_blocks, crossbar_of(entry.v_blocks.back())) / blocks_of_page_;
+  entry.v_rows_below = std::max(pages_there - 1, 0) * page_tokens_;
 }
 
 int KvCore::emptiest(int first, int last) const {

@@ -107,7 +107,11 @@ void PipelinePlan::add_station(StationPlan station) {
 }
 
 void PipelinePlan::assign_roles() {
-  roles_.resize(static_cast<std::size_t>(wafer_.geometry.cores()));
+  const auto cores_of_wafer = static_cast<std::uint32_t>(wafer_.geometry.cores());
+  roles_.resize(cores_of_wafer);
+  for (std::uint32_t core = 0; core < cores_of_wafer; ++core) {
+    index_in_die_.push_back(static_cast<std::uint16_t>(wafer_.geometry.index_in_die(CoreId{core})));
+  }
   for (std::size_t s = 0; s < stations_.size(); ++s) {
     const auto& cores = *stations_[s].cores;
     for (std::size_t i = 0; i < cores.size(); ++i) {

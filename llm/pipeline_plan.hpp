@@ -57,6 +57,8 @@ class PipelinePlan {
   const Mapping& mapping() const { return mapping_; }
   const std::vector<StationPlan>& stations() const { return stations_; }
   const CoreRole& role(wafer::CoreId core) const { return roles_[core.value()]; }
+  /// Geometry::index_in_die, without its divisions.
+  std::size_t index_in_die(wafer::CoreId core) const { return index_in_die_[core.value()]; }
 
   /// Tokens that a station may have sent on without hearing that the next one has sent them on: the credits
   /// by which no buffer ever overflows.
@@ -82,6 +84,7 @@ class PipelinePlan {
   Mapping mapping_;
   std::vector<StationPlan> stations_;
   std::vector<CoreRole> roles_;
+  std::vector<std::uint16_t> index_in_die_;
   std::vector<int> head_input_senders_;
   std::vector<int> query_senders_;
   int window_ = 0;

@@ -1,6 +1,7 @@
 #include "wafer/die_network.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace ouro::wafer {
 
@@ -10,7 +11,9 @@ DieNetwork::DieNetwork(const Geometry& geometry, const NocModel& model, DieId di
     : geometry_{geometry},
       model_{model},
       die_{die},
-      links_(static_cast<std::size_t>(geometry.cores_of_die() * kLinksPerCore)) {}
+      corner_{geometry.coordinate(geometry.core_of_die(die, 0))},
+      numbers_{geometry},
+      links_(numbers_.count()) {}
 
 Time DieNetwork::take(std::size_t link, Time head, int flits) {
   auto& [free, use] = links_[link];
@@ -22,7 +25,7 @@ Time DieNetwork::take(std::size_t link, Time head, int flits) {
 }
 
 Time DieNetwork::enter_first_router(CoreId from, int flits, Time ready) {
-  return take(link(geometry_.index_in_die(from), kInjection), ready, flits) + model_.wire_latency;
+  return take(link(geometry_.coordinate(from), kInjection), ready, flits) + model_.wire_latency;
 }
 
 Onward DieNetwork::inject(CoreId from, CoreId to, int flits, Time ready, Travel& travel) {
@@ -33,35 +36,53 @@ Onward DieNetwork::enter(CoreId at, CoreId to, int flits, Time head, Travel& tra
   return walk(geometry_.coordinate(at), to, flits, head, travel);
 }
 
+Time DieNetwork::cross(std::size_t first_link, int step, int hops, int flits, Time head) {
+  for (auto link = static_cast<std::ptrdiff_t>(first_link); hops > 0; --hops, link += step) {
+    head = take(static_cast<std::size_t>(link), head + model_.router_latency, flits) + model_.wire_latency;
+  }
+  return head;
+}
+
+/// Along x, then along y, as far as this die goes.
 Onward DieNetwork::walk(Coordinate at, CoreId to, int flits, Time head, Travel& travel) {
   const bool to_host = to == host_id(geometry_);
   const Coordinate target = to_host ? model_.host : geometry_.coordinate(to);
   const std::int64_t bits = flits * model_.link_bits;
-  while (at != target) {
-    const Direction direction = at.x < target.x   ? Direction::east
-                                : at.x > target.x ? Direction::west
-                                : at.y > target.y ? Direction::north
-                                                  : Direction::south;
-    const auto index = link(geometry_.index_in_die(at), static_cast<int>(direction));
-    head = take(index, head + model_.router_latency, flits) + model_.wire_latency;
-    travel.hop_bits += bits;
-    at = step(at, direction);
-    const DieId die = geometry_.die_of(at);
-    if (die == die_) continue;
-    travel.crossing_bits += bits;
-    return {Onward::To::die, geometry_.core_at(at), die, head + model_.die_crossing_latency};
+  // one step beyond the border is the router of the next die
+  const int x = std::clamp(target.x, corner_.x - 1, corner_.x + geometry_.core_columns);
+  if (x != at.x) {
+    const bool east = x > at.x;
+    const int hops = std::abs(x - at.x);
+    head = cross(link(at, static_cast<int>(east ? Direction::east : Direction::west)), east ? 1 : -1, hops, flits, head);
+    travel.hop_bits += hops * bits;
+    at.x = x;
+    if (x < corner_.x || x == corner_.x + geometry_.core_columns) return leave_to_die(at, head, bits, travel);
+  }
+  const int y = std::clamp(target.y, corner_.y - 1, corner_.y + geometry_.core_rows);
+  if (y != at.y) {
+    const bool south = y > at.y;
+    const int hops = std::abs(y - at.y);
+    head = cross(link(at, static_cast<int>(south ? Direction::south : Direction::north)), south ? 1 : -1, hops, flits, head);
+    travel.hop_bits += hops * bits;
+    at.y = y;
+    if (y < corner_.y || y == corner_.y + geometry_.core_rows) return leave_to_die(at, head, bits, travel);
   }
   return to_host ? leave_to_host(at, flits, head, travel) : eject(at, flits, head);
 }
 
+Onward DieNetwork::leave_to_die(Coordinate at, Time head, std::int64_t bits, Travel& travel) {
+  travel.crossing_bits += bits;
+  return {Onward::To::die, geometry_.core_at(at), geometry_.die_of(at), head + model_.die_crossing_latency};
+}
+
 Onward DieNetwork::eject(Coordinate at, int flits, Time head) {
-  const Time start = take(link(geometry_.index_in_die(at), kEjection), head + model_.router_latency, flits);
+  const Time start = take(link(at, kEjection), head + model_.router_latency, flits);
   const Time tail = start + 2 * model_.wire_latency + (flits - 1) * model_.cycle;
   return {Onward::To::core, geometry_.core_at(at), die_, tail};
 }
 
 Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& travel) {
-  const auto index = link(geometry_.index_in_die(at), static_cast<int>(Direction::west));
+  const auto index = link(at, static_cast<int>(Direction::west));
   const Time start = take(index, head + model_.router_latency, flits);
   travel.hop_bits += flits * model_.link_bits;
   travel.crossing_bits += flits * model_.link_bits;

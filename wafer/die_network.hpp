@@ -58,7 +58,7 @@ class DieNetwork {
     engine::Duration waited{};  ///< sum over packets of their waiting for this link
   };
   /// By core of the die and port.
-  const LinkUse& use(int core, int port) const { return links_[link(core, port)].use; }
+  const LinkUse& use(int core, int port) const { return links_[numbers_.number(core, port)].use; }
 
   static CoreId host_id(const Geometry& geometry) {
     return CoreId{static_cast<CoreId::Value>(geometry.cores())};
@@ -70,20 +70,24 @@ class DieNetwork {
     LinkUse use;
   };
 
-  static std::size_t link(int core, int port) {
-    return static_cast<std::size_t>(core * kLinksPerCore + port);
-  }
-
   /// @return when the head starts over the link
   engine::Time take(std::size_t link, engine::Time head, int flits);
+  /// Crosses `hops` links in a row, the first of them out of the router where `head` is.
+  engine::Time cross(std::size_t first_link, int step, int hops, int flits, engine::Time head);
   Onward walk(Coordinate at, CoreId to, int flits, engine::Time head, Travel& travel);
+  Onward leave_to_die(Coordinate at, engine::Time head, std::int64_t bits, Travel& travel);
   Onward eject(Coordinate at, int flits, engine::Time head);
   Onward leave_to_host(Coordinate at, int flits, engine::Time head, Travel& travel);
   engine::Time enter_first_router(CoreId from, int flits, engine::Time ready);
+  std::size_t link(Coordinate at, int port) const {
+    return numbers_.number(at.x - corner_.x, at.y - corner_.y, port);
+  }
 
   const Geometry& geometry_;
   const NocModel& model_;
   DieId die_;
+  Coordinate corner_;  ///< its north-western core
+  DieLinks numbers_;
   std::vector<Link> links_;
   std::vector<engine::Time> heads_;  // of a multicast's steps, while it is walked
   std::vector<Onward> onward_;

@@ -14,6 +14,10 @@ int next_port(Coordinate at, Coordinate to) {
   return kEjection;
 }
 
+int link_of(const Geometry& geometry, Coordinate at, int port) {
+  return static_cast<int>(DieLinks{geometry}.number(geometry.index_in_die(at), port));
+}
+
 }  // namespace
 
 MulticastTree::MulticastTree(const Geometry& geometry, CoreId source, std::span<const CoreId> destinations)
@@ -37,7 +41,7 @@ void MulticastTree::grow(const Geometry& geometry, Branch from, const std::vecto
     }
   }
   if (ends_here) {
-    const int link = geometry.index_in_die(from.at) * kLinksPerCore + kEjection;
+    const int link = link_of(geometry, from.at, kEjection);
     add_step(from, link, MulticastStep::End::core, geometry.core_at(from.at).value());
   }
   for (const auto direction : kDirections) {
@@ -47,7 +51,7 @@ void MulticastTree::grow(const Geometry& geometry, Branch from, const std::vecto
 }
 
 MulticastTree::Branch MulticastTree::cross_link(const Geometry& geometry, Branch from, Direction direction) {
-  const int link = geometry.index_in_die(from.at) * kLinksPerCore + static_cast<int>(direction);
+  const int link = link_of(geometry, from.at, static_cast<int>(direction));
   const auto to = step(from.at, direction);
   if (geometry.die_of(from.at) == geometry.die_of(to)) {
     return {from.segment, add_step(from, link, MulticastStep::End::router, 0), to};

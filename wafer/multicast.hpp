@@ -4,14 +4,10 @@
 #include <span>
 #include <vector>
 
+#include "wafer/die_links.hpp"
 #include "wafer/geometry.hpp"
 
 namespace ouro::wafer {
-
-/// Ports of a router in the numbering of DieNetwork's links: the four directions, then these.
-inline constexpr int kInjection = 4;
-inline constexpr int kEjection = 5;
-inline constexpr int kLinksPerCore = 6;
 
 /// One link of a multicast tree.
 struct MulticastStep {
@@ -20,7 +16,7 @@ struct MulticastStep {
     core,     ///< a destination
     crossing  ///< the next die
   };
-  std::uint16_t link = 0;   ///< number within the die: core * kLinksPerCore + port
+  std::uint16_t link = 0;   ///< number within the die
   std::int16_t parent = 0;  ///< step that leads here, before this one; -1 if the segment begins here
   End end = End::router;
   std::uint32_t target = 0;  ///< core: its CoreId; crossing: the segment that begins there

@@ -298,7 +298,7 @@ TEST(Workload, RefusesOptionsThatMakeNoSense) {
 TEST(Workload, EndsBeforeTheClockDoes) {
   auto options = synthetic(1'000);
   options.rate = 1.0 / 86'400;
-  EXPECT_EQ(refusal_of(options).substr(0, 23), "workload.rate_per_s: request ");
+  EXPECT_EQ(refusal_of(options).substr(0, 29), "workload.rate_per_s: request ");
 }
 
 TEST(Workload, IsSummarised) {
