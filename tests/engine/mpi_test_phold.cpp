@@ -31,14 +31,20 @@ TEST_P(PholdOnRanks, ReplaysTheSequentialRun) {
 
 TEST_P(PholdOnRanks, ReplaysItWithManyEqualTimes) {
   // a mean below the tick makes nearly every delay the lookahead itself: the tie order decides all
-  expect_the_oracle(
-      GetParam(),
-      {.objects = 32, .start_events = 4, .remote = 0.9, .lookahead = 1000ns, .mean = engine::Duration{1}, .seed = 3});
+  expect_the_oracle(GetParam(), {.objects = 32,
+                                 .start_events = 4,
+                                 .remote = 0.9,
+                                 .lookahead = 1000ns,
+                                 .mean = engine::Duration{1},
+                                 .seed = 3});
 }
 
 TEST_P(PholdOnRanks, ReplaysItWithLookaheadFarBelowTheMean) {
-  expect_the_oracle(GetParam(),
-                    {.objects = 16, .remote = 0.5, .lookahead = engine::Duration{1}, .seed = 11, .end = engine::Time{engine::Duration{20us}}});
+  expect_the_oracle(GetParam(), {.objects = 16,
+                                 .remote = 0.5,
+                                 .lookahead = engine::Duration{1},
+                                 .seed = 11,
+                                 .end = engine::Time{engine::Duration{20us}}});
 }
 
 TEST_P(PholdOnRanks, ReplaysItWithNeighbouringLpsScatteredOverTheRanks) {
