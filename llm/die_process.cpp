@@ -517,8 +517,7 @@ void DieProcess::add_attention_partial(const Message& message, CoreId core_id, T
     ledger_.count(Stage::softmax, phase, Component::sfu_simple, 2 * elements);  // scale, add
     ledger_.count(Stage::softmax, phase, Component::sfu_special,
                   queries * (parts + 1));  // factors, a division
-    done =
-        use_sfu(kv_core, done, 2 * core_model_.sfu(elements), core(core_id).role.kv_block, Stage::softmax);
+    done = use_sfu(kv_core, done, 2 * core_model_.sfu(elements), core(core_id).role.kv_block, Stage::softmax);
   }
   Message finished = message;
   finished.kind = MessageKind::head_done;

@@ -23,8 +23,8 @@ class KvCore {
     std::uint16_t slot = 0;
     std::uint16_t head = 0;
     std::int32_t tokens = 0;
-    std::int32_t k_stacked = 0;  ///< most of its K blocks in one crossbar
-    std::int32_t v_rows = 0;     ///< most of its V rows in one crossbar
+    std::int32_t k_stacked = 0;     ///< most of its K blocks in one crossbar
+    std::int32_t v_rows = 0;        ///< most of its V rows in one crossbar
     std::int32_t v_rows_below = 0;  ///< rows of its full pages in the crossbar of its newest V block
     std::vector<std::uint16_t> k_blocks{};
     std::vector<std::uint16_t> v_blocks{};

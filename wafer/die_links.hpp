@@ -21,7 +21,8 @@ class DieLinks {
 
   /// @param x, y  of the core, within the die
   std::size_t number(int x, int y, int port) const {
-    const bool vertical = port == static_cast<int>(Direction::north) || port == static_cast<int>(Direction::south);
+    const bool vertical =
+        port == static_cast<int>(Direction::north) || port == static_cast<int>(Direction::south);
     return static_cast<std::size_t>(port * columns_ * rows_ + (vertical ? x * rows_ + y : y * columns_ + x));
   }
   /// @param core  number within the die

@@ -53,7 +53,8 @@ Onward DieNetwork::walk(Coordinate at, CoreId to, int flits, Time head, Travel& 
   if (x != at.x) {
     const bool east = x > at.x;
     const int hops = std::abs(x - at.x);
-    head = cross(link(at, static_cast<int>(east ? Direction::east : Direction::west)), east ? 1 : -1, hops, flits, head);
+    head = cross(link(at, static_cast<int>(east ? Direction::east : Direction::west)), east ? 1 : -1, hops,
+                 flits, head);
     travel.hop_bits += hops * bits;
     at.x = x;
     if (x < corner_.x || x == corner_.x + geometry_.core_columns) return leave_to_die(at, head, bits, travel);
@@ -62,7 +63,8 @@ Onward DieNetwork::walk(Coordinate at, CoreId to, int flits, Time head, Travel& 
   if (y != at.y) {
     const bool south = y > at.y;
     const int hops = std::abs(y - at.y);
-    head = cross(link(at, static_cast<int>(south ? Direction::south : Direction::north)), south ? 1 : -1, hops, flits, head);
+    head = cross(link(at, static_cast<int>(south ? Direction::south : Direction::north)), south ? 1 : -1,
+                 hops, flits, head);
     travel.hop_bits += hops * bits;
     at.y = y;
     if (y < corner_.y || y == corner_.y + geometry_.core_rows) return leave_to_die(at, head, bits, travel);

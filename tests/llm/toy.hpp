@@ -1,0 +1,76 @@
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/embedded.hpp"
+#include "llm/embedded.hpp"
+#include "llm/experiment.hpp"
+#include "wafer/embedded.hpp"
+
+namespace ouro::tests {
+
+/// A LLaMA-like decoder that is small enough to follow by hand.
+struct ToyModel {
+  int layers = 1;
+  int hidden = 128;
+  int ffn = 256;
+  int heads = 2;
+  int kv_heads = 2;
+  int head_dim = 64;
+  int vocab = 256;
+};
+
+/// A file of this process that is gone at the end of the scope.
+class ModelFile {
+ public:
+  explicit ModelFile(const ToyModel& model)
+      : path_{std::filesystem::path{::testing::TempDir()} / fmt::format("toy-{}.json", getpid())} {
+    std::ofstream{path_} << fmt::format(
+        R"({{"model_type": "llama", "_name_or_path": "toy", "num_hidden_layers": {}, "hidden_size": {},
+             "intermediate_size": {}, "num_attention_heads": {}, "num_key_value_heads": {}, "head_dim": {},
+             "vocab_size": {}}})",
+        model.layers, model.hidden, model.ffn, model.heads, model.kv_heads, model.head_dim, model.vocab);
+  }
+  ModelFile(const ModelFile&) = delete;
+  ModelFile& operator=(const ModelFile&) = delete;
+  ~ModelFile() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The shipped defaults with this model and `assignments`, such as wafer.die_columns=2.
+inline std::unique_ptr<const llm::Experiment> read_toy(const ToyModel& model,
+                                                       std::vector<std::string> assignments) {
+  const ModelFile file{model};
+  assignments.push_back("model.config=" + file.path());
+  const auto defaults = [](const std::string& folder, std::string_view text) {
+    return engine::ConfigText{folder + "/defaults.toml", std::string{text}};
+  };
+  const engine::Config config{{defaults("wafer", wafer::embedded_file("defaults.toml")),
+                               defaults("llm", llm::embedded_file("defaults.toml")),
+                               defaults("engine", engine::embedded_file("defaults.toml"))},
+                              {},
+                              assignments};
+  return llm::read_experiment(config);
+}
+
+/// A wafer whose dies are one core high and lie in a row: a line of cores.
+inline std::vector<std::string> line_of_cores(int dies, int cores_of_die) {
+  return {fmt::format("wafer.die_columns={}", dies), "wafer.die_rows=1",
+          fmt::format("wafer.core_columns={}", cores_of_die), "wafer.core_rows=1"};
+}
+
+}  // namespace ouro::tests
