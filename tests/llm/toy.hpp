@@ -29,19 +29,15 @@ struct ToyModel {
 };
 
 /// A file of this process that is gone at the end of the scope.
-class ModelFile {
+class TemporaryFile {
  public:
-  explicit ModelFile(const ToyModel& model)
-      : path_{std::filesystem::path{::testing::TempDir()} / fmt::format("toy-{}.json", getpid())} {
-    std::ofstream{path_} << fmt::format(
-        R"({{"model_type": "llama", "_name_or_path": "toy", "num_hidden_layers": {}, "hidden_size": {},
-             "intermediate_size": {}, "num_attention_heads": {}, "num_key_value_heads": {}, "head_dim": {},
-             "vocab_size": {}}})",
-        model.layers, model.hidden, model.ffn, model.heads, model.kv_heads, model.head_dim, model.vocab);
+  TemporaryFile(const std::string& name, const std::string& text)
+      : path_{std::filesystem::path{::testing::TempDir()} / fmt::format("ouro-{}-{}", getpid(), name)} {
+    std::ofstream{path_} << text;
   }
-  ModelFile(const ModelFile&) = delete;
-  ModelFile& operator=(const ModelFile&) = delete;
-  ~ModelFile() {
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
     std::error_code ignored;
     std::filesystem::remove(path_, ignored);
   }
@@ -51,10 +47,18 @@ class ModelFile {
   std::filesystem::path path_;
 };
 
+inline std::string hugging_face_config(const ToyModel& model) {
+  return fmt::format(
+      R"({{"model_type": "llama", "_name_or_path": "toy", "num_hidden_layers": {}, "hidden_size": {},
+           "intermediate_size": {}, "num_attention_heads": {}, "num_key_value_heads": {}, "head_dim": {},
+           "vocab_size": {}}})",
+      model.layers, model.hidden, model.ffn, model.heads, model.kv_heads, model.head_dim, model.vocab);
+}
+
 /// The shipped defaults with this model and `assignments`, such as wafer.die_columns=2.
 inline std::unique_ptr<const llm::Experiment> read_toy(const ToyModel& model,
                                                        std::vector<std::string> assignments) {
-  const ModelFile file{model};
+  const TemporaryFile file{"model.json", hugging_face_config(model)};
   assignments.push_back("model.config=" + file.path());
   const auto defaults = [](const std::string& folder, std::string_view text) {
     return engine::ConfigText{folder + "/defaults.toml", std::string{text}};

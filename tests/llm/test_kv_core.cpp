@@ -1,0 +1,171 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "engine/error.hpp"
+#include "llm/kv_core.hpp"
+
+namespace ouro::llm {
+namespace {
+
+using Entry = KvCore::Entry;
+
+// The default core: 32 crossbars of 8 blocks; K in crossbars 0 to 15, V in 16 to 31; a page is 128 tokens.
+constexpr int kBlocksOfCrossbar = 8;
+constexpr int kPage = 128;
+
+int crossbar(int block) {
+  return block / kBlocksOfCrossbar;
+}
+
+const Entry& write(KvCore& core, int slot, int head, int tokens) {
+  for (int i = 1; i < tokens; ++i)
+    core.write(static_cast<std::uint16_t>(slot), static_cast<std::uint16_t>(head));
+  return core.write(static_cast<std::uint16_t>(slot), static_cast<std::uint16_t>(head));
+}
+
+TEST(KvCore, PutsTheKBlocksOfAHeadIntoCrossbarsOfTheirOwn) {
+  KvCore core{{}, 1};
+  const auto& entry = write(core, 0, 0, 16 * kPage);
+  std::set<int> crossbars;
+  for (const auto block : entry.k_blocks) crossbars.insert(crossbar(block));
+  ASSERT_EQ(entry.k_blocks.size(), 16U);
+  EXPECT_EQ(crossbars.size(), 16U);
+  EXPECT_EQ(*crossbars.rbegin(), 15);
+  EXPECT_EQ(entry.k_stacked, 1);
+  EXPECT_EQ(write(core, 0, 0, 1).k_stacked, 2);  // the 17th page has no crossbar of its own left
+}
+
+TEST(KvCore, PutsTheVBlocksOfAHeadIntoTheSameCrossbarUntilThatIsFull) {
+  KvCore core{{}, 1};
+  const auto& eight = write(core, 0, 0, 8 * kPage);
+  ASSERT_EQ(eight.v_blocks.size(), 8U);
+  std::set<int> crossbars;
+  for (const auto block : eight.v_blocks) crossbars.insert(crossbar(block));
+  EXPECT_EQ(crossbars.size(), 1U);
+  EXPECT_GE(*crossbars.begin(), 16);
+  EXPECT_EQ(eight.v_rows, 1024);
+
+  const auto& nine = write(core, 0, 0, 1);
+  EXPECT_NE(crossbar(nine.v_blocks.back()), *crossbars.begin());
+  EXPECT_EQ(nine.v_rows, 1024);  // of the fullest
+}
+
+TEST(KvCore, ReadsAsManyVRowsAsThereAreTokensInACrossbar) {
+  KvCore core{{}, 1};
+  for (int tokens = 1; tokens <= 8 * kPage; ++tokens) ASSERT_EQ(write(core, 0, 0, 1).v_rows, tokens);
+}
+
+TEST(KvCore, StartsHeadsInTheEmptiestCrossbars) {
+  KvCore core{{}, 1};
+  std::set<int> k, v;
+  for (int head = 0; head < 16; ++head) {
+    const auto& entry = write(core, 0, head, 1);
+    k.insert(crossbar(entry.k_blocks.front()));
+    v.insert(crossbar(entry.v_blocks.front()));
+  }
+  EXPECT_EQ(k.size(), 16U);
+  EXPECT_EQ(v.size(), 16U);
+}
+
+TEST(KvCore, TakesBlocksWhenAPageBeginsOnly) {
+  KvCore core{{}, 1};
+  write(core, 0, 0, 1);
+  EXPECT_EQ(core.blocks_used(), 2);
+  write(core, 0, 0, kPage - 1);
+  EXPECT_EQ(core.blocks_used(), 2);
+  write(core, 0, 0, 1);
+  EXPECT_EQ(core.blocks_used(), 4);
+}
+
+TEST(KvCore, Holds128PagesAndNotOneMore) {
+  KvCore core{{}, 1};
+  for (int head = 0; head < 128; ++head) ASSERT_NO_THROW(write(core, 0, head, kPage));
+  EXPECT_EQ(core.blocks_used(), 256);
+  EXPECT_THROW(write(core, 0, 128, 1), engine::ContractError);
+}
+
+TEST(KvCore, Holds128PagesOfOneHead) {
+  KvCore core{{}, 1};
+  ASSERT_NO_THROW(write(core, 0, 0, 128 * kPage));
+  EXPECT_EQ(core.blocks_used(), 256);
+  EXPECT_THROW(write(core, 0, 0, 1), engine::ContractError);
+}
+
+TEST(KvCore, HoldsHalfThePagesOfAHeadThatIsTwoBlocksWide) {
+  KvCore core{{}, 2};
+  ASSERT_NO_THROW(write(core, 0, 0, 64 * kPage));
+  EXPECT_EQ(core.blocks_used(), 256);
+}
+
+TEST(KvCore, ReadsWhatWasWrittenAndNothingElse) {
+  KvCore core{{}, 1};
+  write(core, 3, 5, 7);
+  EXPECT_EQ(core.read(3, 5).tokens, 7);
+  EXPECT_THROW(core.read(3, 4), engine::ContractError);
+  EXPECT_THROW(core.read(2, 5), engine::ContractError);
+  core.release(3);
+  EXPECT_THROW(core.read(3, 5), engine::ContractError);
+}
+
+TEST(KvCore, GivesBackTheBlocksOfAllHeadsOfASequence) {
+  KvCore core{{}, 1};
+  write(core, 1, 0, 300);
+  write(core, 1, 1, 300);
+  write(core, 2, 0, 1);
+  core.release(1);
+  EXPECT_EQ(core.blocks_used(), 2);
+  EXPECT_EQ(core.most_blocks_used(), 2 * 2 * 3 + 2);
+  EXPECT_EQ(core.read(2, 0).tokens, 1);
+  core.release(1);  // has nothing: many dies are told that do not hold it
+  EXPECT_EQ(core.blocks_used(), 2);
+}
+
+class KvCoreOperations : public ::testing::TestWithParam<unsigned> {};
+
+TEST_P(KvCoreOperations, KeepBlocksApartAndCountThem) {
+  std::mt19937 random{GetParam()};
+  KvCore core{{}, 1};
+  std::map<std::pair<int, int>, int> tokens;  // by slot and head
+  const auto pages = [&] {
+    int sum = 0;
+    for (const auto& [key, count] : tokens) sum += (count + kPage - 1) / kPage;
+    return sum;
+  };
+  for (int i = 0; i < 400; ++i) {
+    const int slot = static_cast<int>(random() % 8), head = static_cast<int>(random() % 4);
+    if (random() % 10 == 0) {
+      core.release(static_cast<std::uint16_t>(slot));
+      std::erase_if(tokens, [&](const auto& item) { return item.first.first == slot; });
+    } else {
+      const int more = 1 + static_cast<int>(random() % 300);
+      if (pages() + more / kPage + 1 > 128) continue;  // the controllers would not give it
+      write(core, slot, head, more);
+      tokens[{slot, head}] += more;
+    }
+    ASSERT_EQ(core.blocks_used(), 2 * pages());
+    std::set<int> blocks;
+    for (const auto& [key, count] : tokens) {
+      const auto& entry =
+          core.read(static_cast<std::uint16_t>(key.first), static_cast<std::uint16_t>(key.second));
+      ASSERT_EQ(entry.tokens, count);
+      for (const auto block : entry.k_blocks) {
+        ASSERT_LT(crossbar(block), 16);
+        ASSERT_TRUE(blocks.insert(block).second) << "a block has two owners";
+      }
+      for (const auto block : entry.v_blocks) {
+        ASSERT_GE(crossbar(block), 16);
+        ASSERT_TRUE(blocks.insert(block).second) << "a block has two owners";
+      }
+    }
+    ASSERT_EQ(static_cast<int>(blocks.size()), core.blocks_used());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, KvCoreOperations, ::testing::Range(0U, 20U));
+
+}  // namespace
+}  // namespace ouro::llm

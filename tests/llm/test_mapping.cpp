@@ -1,0 +1,153 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <set>
+
+#include "engine/error.hpp"
+#include "llm/mapping.hpp"
+#include "llm/model_import.hpp"
+
+namespace ouro::llm {
+namespace {
+
+using wafer::CoreId;
+using wafer::Geometry;
+
+TiledModel tile(const ModelDescription& model) {
+  return tile_model(model, wafer::CoreModel{}, 256);
+}
+
+Mapping map(const Geometry& geometry, const ModelDescription& model) {
+  return map_in_snake_order(geometry, model, tile(model));
+}
+
+/// Five cores of weights: each matrix fits one.
+ModelDescription one_core_a_matrix(int layers) {
+  return {.name = "toy",
+          .layers = layers,
+          .hidden_size = 128,
+          .ffn_size = 256,
+          .attention_heads = 2,
+          .kv_heads = 2,
+          .head_dim = 64,
+          .vocab_size = 256};
+}
+
+Geometry line(int cores) {
+  return {1, 1, cores, 1};
+}
+
+int distance(const Geometry& geometry, CoreId a, CoreId b) {
+  const auto at = geometry.coordinate(a), to = geometry.coordinate(b);
+  return std::abs(at.x - to.x) + std::abs(at.y - to.y);
+}
+
+TEST(SnakeOrder, VisitsEachCoreOnce) {
+  for (const auto& geometry :
+       {Geometry{}, Geometry{2, 3, 4, 2}, Geometry{1, 1, 1, 1}, Geometry{3, 2, 1, 5}}) {
+    const auto order = snake_order(geometry);
+    const std::set<CoreId> cores{order.begin(), order.end()};
+    EXPECT_EQ(order.size(), static_cast<std::size_t>(geometry.cores()));
+    EXPECT_EQ(cores.size(), order.size());
+    for (const auto core : order) EXPECT_LT(core.value(), static_cast<CoreId::Value>(geometry.cores()));
+  }
+}
+
+TEST(SnakeOrder, GoesFromNeighbourToNeighbourOverTheWholeWafer) {
+  const Geometry geometry;  // 9 x 7 dies of 13 x 17 cores
+  const auto order = snake_order(geometry);
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    ASSERT_EQ(distance(geometry, order[i - 1], order[i]), 1) << i;
+  }
+}
+
+TEST(SnakeOrder, LeavesADieOnlyWhenAllItsCoresAreVisited) {
+  const Geometry geometry;
+  const auto order = snake_order(geometry);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    ASSERT_EQ(geometry.die_of(order[i]), geometry.die_of(order[i / 221 * 221])) << i;
+  }
+}
+
+TEST(SnakeMapping, UsesNoCoreTwiceAndGivesEachTileACoreOfItsOwn) {
+  const auto model = shipped_model("llama-13b");
+  const auto tiled = tile(model);
+  const auto mapping = map_in_snake_order(Geometry{}, model, tiled);
+  std::vector<CoreId> used = mapping.lm_head;
+  EXPECT_EQ(mapping.lm_head.size(), tiled.lm_head.tiles.size());
+  ASSERT_EQ(mapping.blocks.size(), 40U);
+  for (const auto& block : mapping.blocks) {
+    for (std::size_t m = 0; m < kMatrixCount; ++m) {
+      EXPECT_EQ(block.tiles[m].size(), tiled.block[m].tiles.size());
+      used.insert(used.end(), block.tiles[m].begin(), block.tiles[m].end());
+    }
+    used.insert(used.end(), block.kv.begin(), block.kv.end());
+  }
+  EXPECT_EQ(std::set<CoreId>(used.begin(), used.end()).size(), used.size());
+}
+
+TEST(SnakeMapping, SharesOutTheCoresThatWeightsLeaveFree) {
+  // 40 blocks of 77 cores and an LM head of ceil(250 x 5,120 / 32,768) = 40 leave 10,803: 270 a block, 3
+  // spare
+  for (const auto& block : map(Geometry{}, shipped_model("llama-13b")).blocks)
+    EXPECT_EQ(block.kv.size(), 270U);
+  // 64 blocks of 117 and ceil(1,188 x 5,120 / 32,768) = 186 leave 6,249: 97 a block
+  for (const auto& block : map(Geometry{}, shipped_model("qwen-32b")).blocks) EXPECT_EQ(block.kv.size(), 97U);
+}
+
+TEST(SnakeMapping, FollowsTheDataFlowAlongTheSnake) {
+  const Geometry geometry;
+  const auto mapping = map(geometry, shipped_model("llama-13b"));
+  std::vector<CoreId> flow;
+  const auto append = [&](const std::vector<CoreId>& cores) {
+    flow.insert(flow.end(), cores.begin(), cores.end());
+  };
+  for (const auto& block : mapping.blocks) {
+    append(block.tiles[static_cast<std::size_t>(Matrix::qkv)]);
+    append(block.kv);
+    append(block.tiles[static_cast<std::size_t>(Matrix::output)]);
+    append(block.tiles[static_cast<std::size_t>(Matrix::gate_up)]);
+    append(block.tiles[static_cast<std::size_t>(Matrix::down)]);
+  }
+  append(mapping.lm_head);
+  auto snake = snake_order(geometry);
+  snake.resize(flow.size());
+  EXPECT_EQ(flow, snake);
+}
+
+std::string refusal(const Geometry& geometry, const ModelDescription& model) {
+  try {
+    map(geometry, model);
+  } catch (const engine::InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(SnakeMapping, SaysHowManyCoresAModelLacks) {
+  // 80 blocks of 193, an LM head of ceil(250 x 8,192 / 32,768) = 63, 80 KV cores
+  EXPECT_EQ(refusal(Geometry{}, shipped_model("llama-65b")),
+            "model llama-65b: needs 15583 cores for weights, LM head and a KV core for each block, and the "
+            "wafer has "
+            "13923: it lacks 1660; a smaller model or a larger wafer fits");
+}
+
+TEST(SnakeMapping, TakesAModelAtTheLastCoreAndRefusesItOneCoreBelow) {
+  // 3 blocks of 4 weight cores and a KV core, one core of the LM head
+  const auto mapping = map(line(16), one_core_a_matrix(3));
+  for (const auto& block : mapping.blocks) EXPECT_EQ(block.kv.size(), 1U);
+  EXPECT_EQ(mapping.lm_head, std::vector<CoreId>{CoreId{15}});
+  EXPECT_EQ(
+      refusal(line(15), one_core_a_matrix(3)),
+      "model toy: needs 16 cores for weights, LM head and a KV core for each block, and the wafer has 15: it "
+      "lacks 1; a smaller model or a larger wafer fits");
+}
+
+TEST(SnakeMapping, LeavesCoresSpareThatCannotBeSharedOutEvenly) {
+  for (const auto& block : map(line(16 + 2), one_core_a_matrix(3)).blocks) EXPECT_EQ(block.kv.size(), 1U);
+  for (const auto& block : map(line(16 + 3), one_core_a_matrix(3)).blocks) EXPECT_EQ(block.kv.size(), 2U);
+}
+
+}  // namespace
+}  // namespace ouro::llm

@@ -1,0 +1,55 @@
+"""Runs the program on a small machine, for the tests of this folder."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.environ["OUROBOROS"]
+MPIEXEC = os.environ["MPIEXEC"]
+
+MODEL = {
+    "model_type": "llama", "_name_or_path": "small", "num_hidden_layers": 3, "hidden_size": 512,
+    "intermediate_size": 1024, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 128,
+    "vocab_size": 1024,
+}
+WAFER = """
+[wafer]
+die_columns = 3
+die_rows = 2
+core_columns = 3
+core_rows = 4
+[wafer.core]
+crossbars = 4
+[model]
+config = "small.json"
+"""
+
+
+class ProgramTest(unittest.TestCase):
+    """Each test has a directory of its own, with the model small.json."""
+
+    def setUp(self):
+        self._directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self._directory.cleanup)
+        self.path = pathlib.Path(self._directory.name)
+        (self.path / "small.json").write_text(json.dumps(MODEL))
+
+    def write(self, name, text):
+        (self.path / name).write_bytes(text.encode())
+
+    def call(self, *arguments, ranks=1):
+        command = [PROGRAM, *arguments]
+        if ranks > 1:
+            command = [MPIEXEC, "-n", str(ranks), *command]
+        return subprocess.run(command, cwd=self.path, capture_output=True, text=True, timeout=250)
+
+    def run_ok(self, out, *arguments, ranks=1):
+        result = self.call("run", "small.toml", "--out", out, *arguments, ranks=ranks)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result
+
+    def experiment(self, workload):
+        self.write("small.toml", WAFER + "[workload]\n" + workload)
