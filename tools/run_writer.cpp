@@ -157,6 +157,7 @@ void RunWriter::write_cores(const llm::System& system) {
   const auto cores = cores_of(system, geometry);
   const auto total = static_cast<std::size_t>(geometry.cores());
   std::vector<std::size_t> rows;
+  rows.reserve(cores.size());
   for (const auto core : cores) rows.push_back(core.value());
   const auto die_of = [&](wafer::CoreId core) -> const llm::DieProcess& {
     const auto die = geometry.die_of(core);

@@ -40,8 +40,8 @@ TEST(EventQueue, GivesRandomEventsBackAsAnOrderedSetDoes) {
   for (std::uint64_t step = 0; step < 400'000; ++step) {
     const bool grow = step / 50'000 % 2 == 0;
     const bool push = reference.empty() || uniform01({1, 1, step}) < (grow ? 0.6 : 0.45);
-    const std::uint64_t span =
-        1 + static_cast<std::uint64_t>(std::pow(10, static_cast<double>(step / 40'000)));
+    const std::uint64_t power = step / 40'000;
+    const auto span = 1 + static_cast<std::uint64_t>(std::pow(10, static_cast<double>(power)));
     if (push) {
       const auto event = event_at(now + static_cast<std::int64_t>(uniform_below(span, {1, 2, step})),
                                   static_cast<std::uint32_t>(uniform_below(5, {1, 3, step})),

@@ -5,7 +5,7 @@ import unittest
 import h5py
 from ouroboros_program import ProgramTest
 
-BUSY = 'lengths = "fixed"\nprompt_tokens = 40\noutput_tokens = 120\nrequests = 24\n'
+BUSY = 'lengths = "fixed"\nprompt_tokens = 40\noutput_tokens = 260\nrequests = 40\n'
 
 
 class OneAnswer(ProgramTest):
