@@ -442,6 +442,35 @@ bool DieProcess::is_newest(const Token& token, int head, CoreId core_id) const {
   return cores_of_head(token, head).back() == core(core_id).role.kv_ring;
 }
 
+/// Of the tokens up to this one, those whose K and V lie on this core.
+int DieProcess::tokens_on_core(const Token& token, int head, int ring_core) const {
+  const auto extents = kv_.extents(token.slot, head);
+  const int known = static_cast<int>(token.position) + 1;
+  int tokens = 0;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    if (extents[i].core != ring_core) continue;
+    const int begin = extents[i].first_page * kv_.page_tokens();
+    const int end = i + 1 < extents.size() ? extents[i + 1].first_page * kv_.page_tokens() : known;
+    tokens += std::max(0, std::min(end, known) - begin);
+  }
+  return tokens;
+}
+
+/// K and V of one more token are there: queries that came before them may go on.
+void DieProcess::attend_early_queries(std::uint16_t slot, std::uint16_t head, CoreId core_id, Time written) {
+  auto& early = core(core_id).attention->early;
+  if (early.empty()) return;
+  std::vector<Attention::EarlyQuery> waiting;
+  std::swap(waiting, early);
+  for (const auto& query : waiting) {  // those that must wait on go back
+    if (query.message.slot == slot && query.message.head == head) {
+      attend(query.message, core_id, std::max(query.ready, written));
+    } else {
+      early.push_back(query);
+    }
+  }
+}
+
 void DieProcess::gather_head_input(const Message& message, CoreId core_id, Time tail) {
   const bool newest = is_newest(message.token(), message.head, core_id);
   const int expected = newest ? plan_.head_input_senders(message.head) : plan_.query_senders(message.head);
@@ -459,9 +488,16 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   const std::int64_t dim = plan_.model().head_dim;
   const std::int64_t queries = plan_.queries_of_kv_head();
   const bool newest = is_newest(token, message.head, core_id);
-  const auto& entry =
-      newest ? attention.kv.write(message.slot, message.head) : attention.kv.read(message.slot, message.head);
-  const std::int64_t tokens = entry.tokens;
+  const int needed = tokens_on_core(token, message.head, kv_core.role.kv_ring);
+  const auto* stored = newest ? &attention.kv.write(message.slot, message.head)
+                              : attention.kv.read(message.slot, message.head);
+  if (stored == nullptr || stored->tokens < needed) {
+    if (newest) throw engine::ContractError{"K and V of a head arrived out of order"};
+    attention.early.push_back({message, ready});
+    return;
+  }
+  const auto& entry = *stored;
+  const std::int64_t tokens = needed;
 
   Time k_start = std::max(ready, attention.k_free);
   if (newest) {  // K is a column: one row after another is written; V is a row
@@ -494,6 +530,7 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
 
   if (newest) {
     add_attention_partial(message, core_id, attention.v_free);
+    attend_early_queries(message.slot, message.head, core_id, k_start);
     return;
   }
   Message done = message;
@@ -564,7 +601,7 @@ bool DieProcess::is_idle() const {
       return false;
     }
     return !core.attention || (core.attention->inputs.empty() && core.attention->partials.empty() &&
-                               core.attention->kv.blocks_used() == 0);
+                               core.attention->early.empty() && core.attention->kv.blocks_used() == 0);
   });
 }
 

@@ -78,6 +78,12 @@ class DieProcess final : public engine::LogicalProcess {
     KvCore kv;
     Gather inputs;
     Gather partials;
+    /// Queries that overtook K and V of a token before theirs.
+    struct EarlyQuery {
+      Message message;
+      engine::Time ready;
+    };
+    std::vector<EarlyQuery> early;
     engine::Time k_free{};
     engine::Time v_free{};
   };
@@ -125,6 +131,8 @@ class DieProcess final : public engine::LogicalProcess {
   RingCores cores_of_head(const Token& token, int head) const;
   void gather_head_input(const Message& message, wafer::CoreId core, engine::Time tail);
   void attend(const Message& message, wafer::CoreId core, engine::Time ready);
+  int tokens_on_core(const Token& token, int head, int ring_core) const;
+  void attend_early_queries(std::uint16_t slot, std::uint16_t head, wafer::CoreId core, engine::Time written);
   void add_attention_partial(const Message& message, wafer::CoreId core, engine::Time at);
   void head_done(const Message& message);
   bool is_newest(const Token& token, int head, wafer::CoreId core) const;

@@ -33,11 +33,10 @@ const KvCore::Entry& KvCore::write(std::uint16_t slot, std::uint16_t head) {
   return entry;
 }
 
-const KvCore::Entry& KvCore::read(std::uint16_t slot, std::uint16_t head) const {
-  for (const auto& entry : entries_) {
-    if (entry.slot == slot && entry.head == head) return entry;
-  }
-  throw engine::ContractError{"a KV core is asked for a head that it does not hold"};
+const KvCore::Entry* KvCore::read(std::uint16_t slot, std::uint16_t head) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const Entry& e) { return e.slot == slot && e.head == head; });
+  return found == entries_.end() ? nullptr : &*found;
 }
 
 void KvCore::release(std::uint16_t slot) {

@@ -34,8 +34,8 @@ class KvCore {
   /// @throws ContractError  if a block is needed and none is free
   const Entry& write(std::uint16_t slot, std::uint16_t head);
 
-  /// @throws ContractError  if the head has nothing here
-  const Entry& read(std::uint16_t slot, std::uint16_t head) const;
+  /// @return  nullptr if the head has nothing here
+  const Entry* read(std::uint16_t slot, std::uint16_t head) const;
 
   void release(std::uint16_t slot);
 

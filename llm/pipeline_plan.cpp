@@ -130,15 +130,16 @@ void PipelinePlan::assign_roles() {
 }
 
 /// With w credits between neighbouring stations, a station's input buffer holds at most the gathered vectors
-/// of w tokens, and the residuals of the 2 w that are under way from two stations before; a tile's input
-/// buffer holds the vectors of w tokens, and its output buffer what it makes of them.
+/// of w tokens, the residuals of the 2 w that are under way from two stations before, and, since it is its
+/// own first tile, the vectors of w tokens that it works on; a tile's output buffer holds what it makes of
+/// them. Partial sums and the inputs of KV cores are small beside these and are left out.
 int PipelinePlan::largest_window() const {
   const auto& core = wafer_.core;
   std::int64_t window = kLargestWindow;
   for (const auto& station : stations_) {
     const std::int64_t input = station.group->rows;
     const std::int64_t residual = station.adds_residual ? 2 * input : 0;
-    window = std::min(window, core.input_buffer_bytes / (input + residual));
+    window = std::min(window, core.input_buffer_bytes / (2 * input + residual));
     for (const auto& tile : station.group->tiles) {
       std::int64_t output = 4 * std::int64_t{tile.partial_columns};
       for (const auto& slice : tile.slices) output += slice.bytes;

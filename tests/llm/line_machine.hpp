@@ -55,7 +55,7 @@ class Line {
     walk(from, to, flits, take(in_, from, agenda_.now(), flits) + 1, std::move(arrived));
   }
 
-  void send_from_host(int to, int bytes, Arrived arrived) {
+  void send_from_host(int to, int bytes, const Arrived& arrived) {
     const Cycle head = agenda_.now() + 1 + 4;
     agenda_.at(head, [=, this] { walk(0, to, flits_of(bytes), head, arrived); });
   }
@@ -101,7 +101,7 @@ class Line {
     arrived(take(out_, at, head + 1, flits) + 2 + flits - 1);
   }
 
-  void walk(int at, int to, int flits, Cycle head, Arrived arrived) {
+  void walk(int at, int to, int flits, Cycle head, const Arrived& arrived) {
     while (at != to) {
       const int next = to > at ? at + 1 : at - 1;
       head = cross(at, next, flits, head);

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "engine/verification.hpp"
 #include "engine/window_synchronizer.hpp"
@@ -31,13 +30,13 @@ struct Lengths {
 enum class Cut { rows, rectangles, scattered };
 
 std::vector<int> cut_dies(Cut cut, int ranks) {
-  static const std::vector<int> rectangles[] = {
+  static const std::vector<int> kRectangles[] = {
       {0, 0, 0, 0, 0, 0}, {0, 0, 1, 0, 0, 1}, {0, 1, 2, 0, 1, 2}, {0, 0, 1, 2, 2, 3}};
-  static const std::vector<int> scattered[] = {
+  static const std::vector<int> kScattered[] = {
       {0, 0, 0, 0, 0, 0}, {1, 0, 1, 0, 1, 0}, {2, 0, 1, 1, 2, 0}, {3, 1, 0, 2, 0, 1}};
   const auto index = static_cast<std::size_t>(ranks - 1);
-  if (cut == Cut::rectangles) return rectangles[index];
-  if (cut == Cut::scattered) return scattered[index];
+  if (cut == Cut::rectangles) return kRectangles[index];
+  if (cut == Cut::scattered) return kScattered[index];
   std::vector<int> rows;
   for (const int along_the_snake : {0, 1, 2, 5, 4, 3}) rows.push_back(along_the_snake * ranks / kDies);
   return rows;

@@ -9,11 +9,11 @@
 
 namespace ouro::llm {
 
-bool operator==(const KvExtent& a, const KvExtent& b) {
+static bool operator==(const KvExtent& a, const KvExtent& b) {
   return a.core == b.core && a.first_page == b.first_page;
 }
 
-void PrintTo(const KvExtent& extent, std::ostream* out) {
+static void PrintTo(const KvExtent& extent, std::ostream* out) {
   *out << "core " << extent.core << " from page " << extent.first_page;
 }
 
@@ -35,6 +35,7 @@ TEST(KvController, PutsHeadsOnConsecutiveCoresAndStartsWhereTheSequenceBeforeEnd
   }
   const auto cores = [&](int slot) {
     std::vector<int> first;
+    first.reserve(3);
     for (int head = 0; head < 3; ++head) first.push_back(kv.extents(slot, head).front().core);
     return first;
   };

@@ -137,7 +137,7 @@ class LoneToken {
   using Send = std::function<void(int core, const Output& output)>;
 
   /// Multicast to the tiles, their passes and partial sums; `send` when a tile's outputs are there.
-  void compute(int home, const HandGroup& group, Cycle activation, Send send) {
+  void compute(int home, const HandGroup& group, Cycle activation, const Send& send) {
     auto parts = std::make_shared<std::vector<Parts>>();
     for (const auto& tile : group.tiles) parts->emplace_back(tile.takes ? 2 : 1);
     line_.multicast(

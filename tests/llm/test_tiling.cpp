@@ -32,8 +32,8 @@ void PrintTo(const Row& row, std::ostream* out) {
 
 class TiledShippedModel : public ::testing::TestWithParam<Row> {
  protected:
-  ModelDescription model_ = shipped_model(GetParam().model);
-  TiledModel tiled_ = tile(model_);
+  ModelDescription model = shipped_model(GetParam().model);
+  TiledModel tiled = tile(model);
 
   /// All groups, with the length of their input and their number of columns.
   struct Shape {
@@ -42,20 +42,20 @@ class TiledShippedModel : public ::testing::TestWithParam<Row> {
     std::int64_t columns;
   };
   std::vector<Shape> shapes() const {
-    const std::int64_t hidden = model_.hidden_size, ffn = model_.ffn_size;
-    const std::int64_t query = std::int64_t{model_.attention_heads} * model_.head_dim;
-    const std::int64_t kv = std::int64_t{model_.kv_heads} * model_.head_dim;
-    return {{&group(tiled_, Matrix::qkv), hidden, query + 2 * kv},
-            {&group(tiled_, Matrix::output), query, hidden},
-            {&group(tiled_, Matrix::gate_up), hidden, 2 * ffn},
-            {&group(tiled_, Matrix::down), ffn, hidden},
-            {&tiled_.lm_head, hidden, model_.vocab_size}};
+    const std::int64_t hidden = model.hidden_size, ffn = model.ffn_size;
+    const std::int64_t query = std::int64_t{model.attention_heads} * model.head_dim;
+    const std::int64_t kv = std::int64_t{model.kv_heads} * model.head_dim;
+    return {{&group(tiled, Matrix::qkv), hidden, query + 2 * kv},
+            {&group(tiled, Matrix::output), query, hidden},
+            {&group(tiled, Matrix::gate_up), hidden, 2 * ffn},
+            {&group(tiled, Matrix::down), ffn, hidden},
+            {&tiled.lm_head, hidden, model.vocab_size}};
   }
 };
 
 TEST_P(TiledShippedModel, TakesTheCoresOfThePaper) {
   std::size_t cores = 0;
-  for (const auto& group : tiled_.block) cores += group.tiles.size();
+  for (const auto& group : tiled.block) cores += group.tiles.size();
   EXPECT_EQ(cores, GetParam().cores);
 }
 
@@ -109,18 +109,18 @@ TEST_P(TiledShippedModel, HandsPartialSumsFromCoreToCoreUntilTheStripIsDone) {
 
 TEST_P(TiledShippedModel, SendsEachHeadItsQueriesKeyAndValueOnce) {
   std::map<int, std::pair<int, int>> bytes;  // q, then k and v, of each head
-  for (const auto& tile : group(tiled_, Matrix::qkv).tiles) {
+  for (const auto& tile : group(tiled, Matrix::qkv).tiles) {
     for (const auto& slice : tile.slices) {
       EXPECT_EQ(slice.bytes, slice.q_bytes + slice.kv_bytes);
       bytes[slice.consumer].first += slice.q_bytes;
       bytes[slice.consumer].second += slice.kv_bytes;
     }
   }
-  ASSERT_EQ(bytes.size(), static_cast<std::size_t>(model_.kv_heads));
-  const int queries = model_.attention_heads / model_.kv_heads;
+  ASSERT_EQ(bytes.size(), static_cast<std::size_t>(model.kv_heads));
+  const int queries = model.attention_heads / model.kv_heads;
   for (const auto& [head, sums] : bytes) {
-    EXPECT_EQ(sums.first, queries * model_.head_dim) << "head " << head;
-    EXPECT_EQ(sums.second, 2 * model_.head_dim) << "head " << head;
+    EXPECT_EQ(sums.first, queries * model.head_dim) << "head " << head;
+    EXPECT_EQ(sums.second, 2 * model.head_dim) << "head " << head;
   }
 }
 
@@ -135,10 +135,10 @@ TEST_P(TiledShippedModel, SendsTheWholeVectorOn) {
     }
     return bytes;
   };
-  EXPECT_EQ(sent(group(tiled_, Matrix::output)), model_.hidden_size);
-  EXPECT_EQ(sent(group(tiled_, Matrix::gate_up)), model_.ffn_size);
-  EXPECT_EQ(sent(group(tiled_, Matrix::down)), model_.hidden_size);
-  EXPECT_EQ(sent(tiled_.lm_head), kCandidateBytes * tiled_.lm_head.senders());
+  EXPECT_EQ(sent(group(tiled, Matrix::output)), model.hidden_size);
+  EXPECT_EQ(sent(group(tiled, Matrix::gate_up)), model.ffn_size);
+  EXPECT_EQ(sent(group(tiled, Matrix::down)), model.hidden_size);
+  EXPECT_EQ(sent(tiled.lm_head), kCandidateBytes * tiled.lm_head.senders());
 }
 
 /// The core on which a strip of `rows` rows ends, where cores of 32,768 rows are filled without a gap.
@@ -147,13 +147,13 @@ std::int64_t last_core_of_strip(std::int64_t strip, std::int64_t rows) {
 }
 
 TEST_P(TiledShippedModel, CountsTheSendersOfEachHead) {
-  ASSERT_EQ(model_.head_dim, 128);  // a strip is one query, key or value
-  const auto& qkv = group(tiled_, Matrix::qkv);
-  const int queries = model_.attention_heads / model_.kv_heads;
-  for (int head = 0; head < model_.kv_heads; ++head) {
+  ASSERT_EQ(model.head_dim, 128);  // a strip is one query, key or value
+  const auto& qkv = group(tiled, Matrix::qkv);
+  const int queries = model.attention_heads / model.kv_heads;
+  for (int head = 0; head < model.kv_heads; ++head) {
     std::set<std::int64_t> all, of_queries;
     for (int i = 0; i < queries + 2; ++i) {
-      const auto core = last_core_of_strip(head * (queries + 2) + i, model_.hidden_size);
+      const auto core = last_core_of_strip(head * (queries + 2) + i, model.hidden_size);
       all.insert(core);
       if (i < queries) of_queries.insert(core);
     }

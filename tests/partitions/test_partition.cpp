@@ -131,11 +131,6 @@ std::string refusal(const Geometry& grid, int ranks, const std::vector<std::stri
 const Geometry kWafer{};            // 63 dies
 const Geometry kSmall{3, 1, 1, 1};  // 3 dies
 
-/// A refusal begins with the place of the setting.
-std::string at_regions(const std::string& rest) {
-  return configuration({"partition.regions=[0]"}).at("partition.regions").where() + ": " + rest;
-}
-
 TEST(ReadPartition, TakesTheMethodThatIsNamed) {
   EXPECT_EQ(read(kWafer, 5), by_rows(kWafer, 5));
   EXPECT_EQ(read(kWafer, 5, {"partition.method=rectangles"}), by_rectangles(kWafer, 5));
@@ -153,22 +148,21 @@ TEST(ReadPartition, TakesADieForEachRankAndRefusesOneMore) {
 
 TEST(ReadPartition, RefusesAListOfAnotherLengthThanTheWafer) {
   EXPECT_EQ(refusal(kSmall, 2, {"partition.method=list", "partition.regions=[0, 1]"}),
-            at_regions("has 2 regions for 3 dies; one for each die, row by row"));
+            "--set partition.regions: has 2 regions for 3 dies; one for each die, row by row");
   EXPECT_EQ(refusal(kSmall, 2, {"partition.method=list"}),
-            configuration({}).at("partition.regions").where() +
-                ": has 0 regions for 3 dies; one for each die, row by row");
+            "default: partition.regions: has 0 regions for 3 dies; one for each die, row by row");
 }
 
 TEST(ReadPartition, RefusesARankThatIsNotInTheRun) {
   EXPECT_EQ(refusal(kSmall, 2, {"partition.method=list", "partition.regions=[0, 1, 2]"}),
-            at_regions("2 is not a rank of this run; ranks are 0 to 1"));
+            "--set partition.regions: 2 is not a rank of this run; ranks are 0 to 1");
   EXPECT_EQ(refusal(kSmall, 2, {"partition.method=list", "partition.regions=[0, -1, 1]"}),
-            at_regions("-1 is not a rank of this run; ranks are 0 to 1"));
+            "--set partition.regions: -1 is not a rank of this run; ranks are 0 to 1");
 }
 
 TEST(ReadPartition, RefusesAListThatLeavesARankIdle) {
   EXPECT_EQ(refusal(kSmall, 3, {"partition.method=list", "partition.regions=[0, 2, 2]"}),
-            at_regions("gives rank 1 no die; every rank needs one"));
+            "--set partition.regions: gives rank 1 no die; every rank needs one");
 }
 
 }  // namespace
