@@ -49,10 +49,10 @@ class Line {
         west_(in_) {}
 
   /// Now. `arrived` is told at once, or when the head enters the last die.
-  void send(int from, int to, int bytes, Arrived arrived) {
+  void send(int from, int to, int bytes, const Arrived& arrived) {
     const int flits = flits_of(bytes);
     buffer_bits_ += 2 * 256 * flits;
-    walk(from, to, flits, take(in_, from, agenda_.now(), flits) + 1, std::move(arrived));
+    walk(from, to, flits, take(in_, from, agenda_.now(), flits) + 1, arrived);
   }
 
   void send_from_host(int to, int bytes, const Arrived& arrived) {
@@ -64,7 +64,7 @@ class Line {
   void multicast(int from, int count, int bytes, std::function<void(int index, Cycle tail)> arrived) {
     const int flits = flits_of(bytes);
     buffer_bits_ += 2 * 256 * flits;
-    branch(from, from, count, flits, take(in_, from, agenda_.now(), flits) + 1, std::move(arrived));
+    branch(from, from, count, flits, take(in_, from, agenda_.now(), flits) + 1, arrived);
   }
 
   wafer::EnergyCounts counts() const {
