@@ -61,7 +61,7 @@ class Line {
   }
 
   /// To each core of a run that begins at the source.
-  void multicast(int from, int count, int bytes, std::function<void(int index, Cycle tail)> arrived) {
+  void multicast(int from, int count, int bytes, const std::function<void(int index, Cycle tail)>& arrived) {
     const int flits = flits_of(bytes);
     buffer_bits_ += 2 * 256 * flits;
     branch(from, from, count, flits, take(in_, from, agenda_.now(), flits) + 1, arrived);
