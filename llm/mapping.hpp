@@ -20,8 +20,9 @@ struct Mapping {
   std::vector<wafer::CoreId> lm_head;
 };
 
-/// All cores in a line whose neighbours are neighbours on the wafer: dies in a snake by rows, the cores of a
-/// die in a snake by columns.
+/// All cores in a line whose neighbours are neighbours on the wafer (but where the line turns to the next row
+/// of dies, if a row has an even number of core columns): dies in a snake by rows, the cores of a die in a
+/// snake by columns.
 std::vector<wafer::CoreId> snake_order(const wafer::Geometry& geometry);
 
 /// Blocks one after another along the snake, each in the order of the data flow: QKV, KV, O, gate and up,
