@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -21,8 +23,24 @@ using engine::Time;
 
 constexpr Time kStart{};
 
+/// Of this process, since CTest runs the tests of this file side by side; gone at its end.
+const std::string& temporary_folder() {
+  struct Folder {
+    std::string path = testing::TempDir() + "workload-" + std::to_string(getpid()) + "/";
+    Folder() { std::filesystem::create_directories(path); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() {
+      std::error_code ignored;
+      std::filesystem::remove_all(path, ignored);
+    }
+  };
+  static const Folder kFolder;
+  return kFolder.path;
+}
+
 std::string write_file(const std::string& name, const std::string& text) {
-  auto path = testing::TempDir() + name;
+  auto path = temporary_folder() + name;
   std::ofstream{path, std::ios::binary} << text;
   return path;
 }
@@ -44,8 +62,8 @@ std::string refusal_of(const std::function<void()>& action) {
     action();
   } catch (const engine::InputError& error) {
     std::string message = error.what();
-    const auto folder = message.find(testing::TempDir());
-    return folder == std::string::npos ? message : message.erase(folder, testing::TempDir().size());
+    const auto folder = message.find(temporary_folder());
+    return folder == std::string::npos ? message : message.erase(folder, temporary_folder().size());
   }
   return "accepted";
 }
@@ -133,9 +151,9 @@ TEST(TraceCsv, RefusesBrokenFiles) {
             "trace.csv:1: 'ContextTokens' and 'prompt_tokens' mean the same; a trace has one of them");
   EXPECT_EQ(refusal_of(trace("a,a\n")), "trace.csv:1: two columns are named 'a'");
   auto options = trace("");
-  options.trace_file = testing::TempDir();
+  options.trace_file = temporary_folder();
   EXPECT_EQ(refusal_of(options), ": cannot be read; a readable text file");
-  options.trace_file = testing::TempDir() + "absent.csv";
+  options.trace_file = temporary_folder() + "absent.csv";
   EXPECT_EQ(refusal_of(options), "absent.csv: cannot be read; a readable text file");
 }
 
@@ -317,7 +335,7 @@ TEST(Workload, IsSummarised) {
   EXPECT_EQ(summary.output.mean, 5);
   EXPECT_EQ(summary.longest_context, 27);
   EXPECT_EQ(summary.longest_index, 1u);  // the first of two that long
-  EXPECT_EQ(summary.longest_where, testing::TempDir() + "trace.csv:4");
+  EXPECT_EQ(summary.longest_where, temporary_folder() + "trace.csv:4");
   EXPECT_EQ(summary.first_arrival, kStart + 1s);
   EXPECT_EQ(summary.last_arrival, kStart + 6'500ms);
 }
