@@ -8,7 +8,7 @@
 
 namespace ouro::llm {
 
-/// What a system of one or more wafers can hold. The defaults are one wafer of PAPER.md 1.
+/// What a system of one or more wafers can hold. The defaults are one wafer of docs/design.md.
 struct WaferCapacity {
   int cores = 13'923;                                       // [body]
   std::int64_t core_bytes = std::int64_t{4} * 1024 * 1024;  // [body]
@@ -36,7 +36,7 @@ std::int64_t cores_for(const MatrixGroup& group, const WaferCapacity& wafer);
 std::int64_t weight_cores_per_block(const ModelDescription& model, const WaferCapacity& wafer);
 std::int64_t weight_cores(const ModelDescription& model, const WaferCapacity& wafer);
 
-/// Cores left for KV by the blocks alone (PAPER.md 7 leaves embedding and LM head out); 0 where they
+/// Cores left for KV by the blocks alone (docs/design.md leaves embedding and LM head out); 0 where they
 /// do not fit.
 std::int64_t free_cores(const ModelDescription& model, const WaferCapacity& wafer);
 

@@ -16,8 +16,8 @@ struct KvExtent {
 ///
 /// Every transformer block has the same ring of KV cores and gets the same pages, so one table serves all
 /// blocks. Heads of a sequence start at consecutive cores of the ring, and each sequence starts where the
-/// one before ended, so that the next token's writes are elsewhere than this token's reads (PAPER.md 4). A
-/// head stays on its core while that has a free page and goes on at the next core of the ring that has one.
+/// one before ended, so that the next token's writes are elsewhere than this token's reads (docs/design.md).
+/// A head stays on its core while that has a free page and goes on at the next core of the ring that has one.
 class KvController {
  public:
   /// @param cores           KV cores of a block

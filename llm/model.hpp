@@ -24,7 +24,7 @@ struct ModelDescription {
   friend bool operator==(const ModelDescription&, const ModelDescription&) = default;
 };
 
-/// LayerNorm, QKV generation, score, softmax, projection, FFN (PAPER.md 2).
+/// LayerNorm, QKV generation, score, softmax, projection, FFN (docs/design.md).
 inline constexpr int kStagesPerBlock = 6;
 
 int query_width(const ModelDescription& model);

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "engine/error.hpp"
+#include "llm/message.hpp"
 
 namespace ouro::llm {
 namespace {
@@ -50,6 +52,7 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
     head_input_senders_.push_back(qkv.senders_to(head));
     query_senders_.push_back(qkv.query_senders_to(head));
   }
+  check_packets();
   window_ = largest_window();
   if (window_ < kLeastWindow) {
     throw engine::InputError{
@@ -126,6 +129,18 @@ void PipelinePlan::assign_roles() {
       roles_[ring[i].value()].kv_block = static_cast<std::int32_t>(b);
       roles_[ring[i].value()].kv_ring = static_cast<std::int32_t>(i);
     }
+  }
+}
+
+void PipelinePlan::check_packets() const {
+  constexpr std::int64_t kMostFlits = std::numeric_limits<decltype(Message::flits)>::max();
+  for (const auto& station : stations_) {
+    const std::int64_t flits = wafer_.noc.flits(station.group->rows);
+    if (flits <= kMostFlits) continue;
+    throw engine::InputError{
+        "wafer.noc.link_width",
+        fmt::format("a vector of '{}' would be a packet of {} flits", model_.name, flits),
+        fmt::format("a packet has at most {}: widen the links", kMostFlits)};
   }
 }
 

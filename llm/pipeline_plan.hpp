@@ -76,6 +76,7 @@ class PipelinePlan {
   void add_block(int block);
   void add_station(StationPlan station);
   void assign_roles();
+  void check_packets() const;
   int largest_window() const;
 
   const wafer::WaferModel& wafer_;

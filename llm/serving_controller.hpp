@@ -57,7 +57,7 @@ struct ServingTotals {
   engine::Time last_done{};
 };
 
-/// The pipeline controller and the KV controller of DESIGN.md 5, replicated on every rank.
+/// The pipeline controller and the KV controller of docs/design.md, replicated on every rank.
 ///
 /// Which token enters next: a sequence that decodes as soon as its token is sampled, in the order of
 /// sampling; else the next prompt token of the sequence admitted first. Requests are admitted first come,
@@ -65,7 +65,7 @@ struct ServingTotals {
 /// when no page is free takes the pages of the newest running sequence, whose tokens are computed again
 /// later.
 ///
-/// Source: PAPER.md 2 and 4; decode before prefill and the newest as victim are assumptions.
+/// Source: docs/design.md; decode before prefill and the newest as victim are assumptions.
 class ServingController final : public engine::LogicalProcess {
  public:
   /// @param source  requests in the order of their arrival; every rank has a source of its own that gives

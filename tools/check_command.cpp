@@ -6,6 +6,7 @@
 
 #include "llm/experiment.hpp"
 #include "partitions/partition.hpp"
+#include "tools/run_settings.hpp"
 
 namespace ouro::tools {
 
@@ -13,6 +14,7 @@ void check(const ConfigurationArguments& arguments) {
   const auto config = load_configuration(arguments);
   const auto experiment = llm::read_experiment(config);
   partitions::read_partition(config, experiment->wafer.geometry, 1);
+  read_run_settings(config);
   config.print(std::cout);
   const auto& plan = *experiment->plan;
   const auto kv = experiment->make_kv_controller();

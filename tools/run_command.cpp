@@ -9,6 +9,7 @@
 #include "llm/experiment.hpp"
 #include "partitions/partition.hpp"
 #include "tools/progress.hpp"
+#include "tools/run_settings.hpp"
 #include "tools/run_statistics.hpp"
 #include "tools/run_summary.hpp"
 #include "tools/run_writer.hpp"
@@ -16,7 +17,6 @@
 namespace ouro::tools {
 namespace {
 
-using engine::Duration;
 using engine::Time;
 
 constexpr std::int64_t kRequestsBetweenFlushes = 256;
@@ -27,8 +27,7 @@ struct Prepared {
   std::string resolved_toml;
   std::unique_ptr<const llm::Experiment> experiment;
   partitions::Partition partition;
-  Duration flush_interval{};
-  double heartbeat_seconds = 1;
+  RunSettings settings;
   std::unique_ptr<engine::ResultsFile> file;
 };
 
@@ -44,12 +43,7 @@ Prepared prepare(const RunArguments& arguments, MPI_Comm comm) {
   prepared.experiment = llm::read_experiment(config);
   prepared.partition =
       partitions::read_partition(config, prepared.experiment->wafer.geometry, engine::mpi_size(comm));
-  config.at("engine.synchronizer").as_choice({"window"});
-  const auto flush = config.at("output.flush_interval");
-  prepared.flush_interval = flush.as_duration();
-  if (prepared.flush_interval <= Duration::zero())
-    throw flush.refusal("an interval is longer than nothing", "\"1 ms\"");
-  prepared.heartbeat_seconds = engine::seconds(config.at("engine.heartbeat").as_duration());
+  prepared.settings = read_run_settings(config);
   return prepared;
 }
 
@@ -75,7 +69,7 @@ class Simulation {
       : prepared_{prepared},
         comm_{comm},
         system_{*prepared.experiment, engine::mpi_rank(comm), engine::mpi_size(comm), prepared.partition},
-        progress_{expected_tokens(), prepared.heartbeat_seconds},
+        progress_{expected_tokens(), prepared.settings.heartbeat_seconds},
         synchronizer_{comm, system_.region(), [this](Time reached) { show_progress(reached); }},
         writer_{*prepared.file, comm, *prepared.experiment} {}
 
@@ -105,7 +99,7 @@ class Simulation {
 
   /// Stops at multiples of the interval, where all ranks stand at the same time, to write what has ended.
   void run_to_the_end() {
-    const auto interval = prepared_.flush_interval;
+    const auto interval = prepared_.settings.flush_interval;
     std::int64_t written = 0;
     int stops = 0;
     for (Time next{}; next != engine::kNever;) {

@@ -32,7 +32,7 @@ void print_energy(std::ostream& out, const llm::Experiment& experiment, const Ru
     dynamic += joules;
   }
   const double idle = experiment.wafer.static_joules(statistics.makespan);
-  fmt::print(out, "{:<18} {:.4g} mJ: static {:.4g}", "energy a token", 1e3 * (dynamic + idle) / tokens,
+  fmt::print(out, "{:<18} {:.4g} mJ: static {:.4g}", "energy an output", 1e3 * (dynamic + idle) / tokens,
              1e3 * idle / tokens);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     fmt::print(out, ", {} {:.4g}", wafer::kComponents[i].name, 1e3 * parts[i] / tokens);

@@ -9,7 +9,7 @@
 namespace ouro::llm {
 namespace {
 
-/// A row of PAPER.md 7; the tokens that fit are given there to three figures.
+/// A row of docs/design.md; the tokens that fit are given there to three figures.
 struct TableRow {
   const char* model;
   int wafers;

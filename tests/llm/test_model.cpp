@@ -10,7 +10,7 @@
 namespace ouro::llm {
 namespace {
 
-/// A published model, with what USERS.md says that an importer must find.
+/// A published model, with what docs/design.md says that an importer must find.
 struct Published {
   const char* name;
   const char* config;

@@ -20,7 +20,7 @@ const TiledGroup& group(const TiledModel& tiled, Matrix matrix) {
   return tiled.block[static_cast<std::size_t>(matrix)];
 }
 
-/// Cores of a block, from PAPER.md 7.
+/// Cores of a block, from docs/design.md.
 struct Row {
   const char* model;
   std::size_t cores;

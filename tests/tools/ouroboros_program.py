@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -26,6 +27,16 @@ crossbars = 4
 [model]
 config = "small.json"
 """
+
+
+def assign(*assignments):
+    """Arguments that set these over what the experiment says."""
+    return [word for assignment in assignments for word in ("--set", assignment)]
+
+
+def errors(result):
+    """What a call logged as errors, of the user's input or of the program's own, over all its ranks."""
+    return re.findall(r"^\S+ (?:error|critical) \[rank \d+\] (.*)$", result.stderr, re.MULTILINE)
 
 
 class ProgramTest(unittest.TestCase):

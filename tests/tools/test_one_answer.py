@@ -3,9 +3,12 @@
 import unittest
 
 import h5py
-from ouroboros_program import ProgramTest
+from ouroboros_program import ProgramTest, assign
 
-BUSY = 'lengths = "fixed"\nprompt_tokens = 40\noutput_tokens = 120\nrequests = 160\n[serving]\nadmission_threshold = 0.0\n'
+FIXED = 'lengths = "fixed"\nprompt_tokens = 20\noutput_tokens = 10\nrequests = 8\n'
+FINELY = assign("wafer.core.crossbar_rows=384", "workload.requests=4")  # 2 to 6 cores a group of matrices
+BUSY = 'lengths = "fixed"\nprompt_tokens = 100\noutput_tokens = 60\nrequests = 16\n'
+SMALL_KV = assign("wafer.core.crossbar_rows=256", "serving.admission_threshold=0")  # 8 x 128 tokens
 
 
 class OneAnswer(ProgramTest):
@@ -13,20 +16,53 @@ class OneAnswer(ProgramTest):
         result = self.call("diff", a, b)
         self.assertEqual(result.returncode, 0, result.stdout)
 
-    def run_everywhere(self):
-        self.run_ok("one.h5")
+    def run_everywhere(self, *settings):
+        self.run_ok("one.h5", *settings)
         ways = [(2, "rows"), (3, "rectangles"), (4, "rows"), (2, "list")]
         for number, (ranks, method) in enumerate(ways):
             out = f"way{number}.h5"
-            self.run_ok(out, "--set", f"partition.method={method}", "--set", "partition.regions=[0,1,0,1,0,1]",
-                        ranks=ranks)
+            partition = assign(f"partition.method={method}", "partition.regions=[0,1,0,1,0,1]")
+            self.run_ok(out, *settings, *partition, ranks=ranks)
             self.expect_equal("one.h5", out)
+
+    def test_every_partition_on_every_number_of_ranks(self):
+        self.experiment(FIXED)
+        self.run_ok("one.h5")
+        regions = {1: "[0,0,0,0,0,0]", 2: "[1,0,1,0,1,0]", 3: "[2,2,0,1,0,1]", 4: "[3,0,2,1,1,0]"}
+        for ranks in (1, 2, 3, 4):
+            for method in ("rows", "rectangles", "list"):
+                if (ranks, method) == (1, "rows"):  # it is one.h5
+                    continue
+                with self.subTest(ranks=ranks, method=method):
+                    out = f"{ranks}_{method}.h5"
+                    settings = assign(f"partition.method={method}", f"partition.regions={regions[ranks]}")
+                    self.run_ok(out, *settings, ranks=ranks)
+                    self.expect_equal("one.h5", out)
+
+    def test_a_machine_that_is_cut_finely_is_the_same_on_any_ranks(self):
+        self.experiment(FIXED)
+        self.run_ok("one.h5", *FINELY)
+        self.run_ok("three.h5", *FINELY, ranks=3)
+        self.expect_equal("one.h5", "three.h5")
+
+    def test_unicast_is_another_machine_with_the_same_tokens(self):
+        self.experiment(FIXED)
+        self.run_ok("tree.h5", *FINELY)
+        self.run_ok("unicast.h5", *FINELY, *assign("wafer.noc.multicast=unicast"))
+        self.run_ok("two.h5", *FINELY, *assign("wafer.noc.multicast=unicast"), ranks=2)
+        self.expect_equal("unicast.h5", "two.h5")
+        with h5py.File(self.path / "tree.h5") as tree, h5py.File(self.path / "unicast.h5") as unicast:
+            for name in ("tokens_processed", "output_tokens", "requests_done"):
+                self.assertEqual(tree.attrs[name], unicast.attrs[name])
+            self.assertNotEqual(tree.attrs["digest"], unicast.attrs["digest"])
+            self.assertLess(tree["links/flits"][:, :4].sum(), unicast["links/flits"][:, :4].sum())
 
     def test_a_run_with_preemptions_is_the_same_on_any_ranks_and_partition(self):
         self.experiment(BUSY)
-        self.run_everywhere()
+        self.run_everywhere(*SMALL_KV)
         with h5py.File(self.path / "one.h5") as result:
             self.assertGreater(result["requests/preemptions"][()].sum(), 0)
+            self.assertGreater(result["requests/recomputed_tokens"][()].sum(), 0)
             self.assertEqual(result["kv/evictions"][()].sum(), result["requests/preemptions"][()].sum())
 
     def test_a_traced_run_is_the_same_on_any_ranks_and_partition(self):
@@ -39,6 +75,7 @@ class OneAnswer(ProgramTest):
         with h5py.File(self.path / "one.h5") as result:
             self.assertEqual(sorted(result["requests/prompt_tokens"][()]), [37, 130])
             self.assertEqual(sorted(result["requests/arrival_ps"][()]), [0, 310_000_000])
+        self.assertRegex(self.call("check", "small.toml").stdout, "# 2 requests .1 rows? .*dropped")
 
     def test_another_seed_is_another_answer_and_the_stored_configuration_the_same(self):
         self.experiment('lengths = "histogram"\narrivals = "poisson"\nrate_per_s = 100000.0\nrequests = 3\n')
@@ -46,7 +83,8 @@ class OneAnswer(ProgramTest):
         self.run_ok("b.h5", "--set", "workload.seed=2")
         result = self.call("diff", "a.h5", "b.h5")
         self.assertEqual(result.returncode, 1)
-        self.assertIn("digest", result.stdout)
+        for name in ("attribute 'digest'", "attribute 'seed'", "'/requests/arrival_ps'", "a.h5", "b.h5"):
+            self.assertIn(name, result.stdout)
         with h5py.File(self.path / "a.h5") as first:
             self.write("small.toml", first["configuration/resolved_toml"][()].decode())
         self.run_ok("again.h5")

@@ -9,7 +9,7 @@ using engine::Duration;
 
 constexpr Duration kCycle{1000};
 
-TEST(CoreModel, HoldsFourMebibytesIn256LogicalBlocks) {  // PAPER.md 1 and 4
+TEST(CoreModel, HoldsFourMebibytesIn256LogicalBlocks) {  // docs/design.md
   const CoreModel core;
   EXPECT_EQ(core.bytes(), 4 << 20);
   EXPECT_EQ(core.word_rows(), 32 * 1024);
@@ -17,7 +17,7 @@ TEST(CoreModel, HoldsFourMebibytesIn256LogicalBlocks) {  // PAPER.md 1 and 4
   EXPECT_EQ(core.kv_blocks(), 256);
 }
 
-TEST(CoreModel, NeedsEightCyclesForEachStartedGroupOf32Rows) {  // PAPER.md 1: ceil(k / 32) x 8
+TEST(CoreModel, NeedsEightCyclesForEachStartedGroupOf32Rows) {  // docs/design.md: ceil(k / 32) x 8
   const CoreModel core;
   EXPECT_EQ(core.crossbar_pass(0), 0 * kCycle);
   EXPECT_EQ(core.crossbar_pass(1), 8 * kCycle);
@@ -27,7 +27,7 @@ TEST(CoreModel, NeedsEightCyclesForEachStartedGroupOf32Rows) {  // PAPER.md 1: c
   EXPECT_EQ(core.crossbar_pass(1024), 256 * kCycle);
 }
 
-TEST(CoreModel, HasThePeakOfThePaper) {  // PAPER.md 1: 16,384 MAC a cycle
+TEST(CoreModel, HasThePeakOfThePaper) {  // docs/design.md: 16,384 MAC a cycle
   const CoreModel core;
   EXPECT_EQ(core.bytes() / (core.crossbar_pass(core.crossbar_rows) / kCycle), 16'384);
 }

@@ -19,7 +19,7 @@ DieId die(int number) {
   return DieId{static_cast<DieId::Value>(number)};
 }
 
-TEST(Geometry, HasTheSizesOfThePaper) {  // PAPER.md 1
+TEST(Geometry, HasTheSizesOfThePaper) {  // docs/design.md
   const Geometry geometry;
   EXPECT_EQ(geometry.columns(), 117);
   EXPECT_EQ(geometry.rows(), 119);
