@@ -68,8 +68,12 @@ std::int64_t Setting::quantity(const UnitTable& table) const {
   return parse_quantity(where_, as_string(), table);
 }
 
-Duration Setting::as_duration() const {
-  return Duration{quantity(duration_units())};
+Duration Setting::as_duration(Duration most) const {
+  const Duration duration{Duration{quantity(duration_units())}};
+  if (duration > most) {
+    throw refusal(fmt::format("is more than the {} s that make sense here", seconds(most)), "a shorter time");
+  }
+  return duration;
 }
 
 Duration Setting::as_clock_period() const {
@@ -89,7 +93,11 @@ Duration Setting::as_clock_period() const {
 }
 
 std::int64_t Setting::as_cycles() const {
-  return quantity(cycle_units());
+  constexpr std::int64_t kMost = 1'000'000;
+  const auto cycles = quantity(cycle_units());
+  if (cycles > kMost)
+    throw refusal(fmt::format("{} cycles are too many", cycles), fmt::format("at most {}", kMost));
+  return cycles;
 }
 
 std::int64_t Setting::as_bytes() const {

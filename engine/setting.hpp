@@ -40,10 +40,11 @@ class Setting {
   std::vector<std::int64_t> as_int_list() const;
 
   /// "10 ms", "0 ns"; a whole number of picoseconds.
-  Duration as_duration() const;
+  /// @param most  that makes sense
+  Duration as_duration(Duration most = Duration::max()) const;
   /// Of a frequency "1 GHz" or a period "3333 ps"; above zero, a whole number of picoseconds.
   Duration as_clock_period() const;
-  /// "2 cycles".
+  /// "2 cycles"; up to a million.
   std::int64_t as_cycles() const;
   /// "128 KiB" is 131072, "128 KB" is 128000.
   std::int64_t as_bytes() const;

@@ -31,6 +31,8 @@ void split(std::string_view line, std::vector<std::string_view>& fields) {
 }  // namespace
 
 std::unique_ptr<std::istream> open_text(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) throw InputError{file.string(), "there is no such file"};
   auto text = std::make_unique<std::ifstream>(file, std::ios::binary);
   text->peek();  // opening a folder succeeds, reading it does not
   if (text->bad() || !text->is_open())

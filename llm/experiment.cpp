@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -27,8 +28,10 @@ ModelDescription read_model(const Config& config) {
       throw config.at("model.name").refusal(error.what());
     }
   }
+  std::error_code ignored;
   std::ifstream stream{file.as_string()};
-  if (!stream) throw file.refusal(fmt::format("cannot read '{}'", file.as_string()), "name a config.json");
+  if (!stream || std::filesystem::is_directory(file.as_string(), ignored))
+    throw file.refusal(fmt::format("cannot read '{}'", file.as_string()), "name a config.json");
   const std::string text{std::istreambuf_iterator<char>{stream}, {}};
   return import_hugging_face(text, file.as_string());
 }
@@ -71,11 +74,36 @@ ServingOptions read_serving(const Config& config) {
 
 engine::Duration read_control_latency(const Config& config, const wafer::WaferModel& wafer) {
   const auto setting = config.at("serving.control_latency");
-  const auto latency =
-      setting.as_string() == "crossing" ? wafer.noc.crossing_time(wafer.geometry) : setting.as_duration();
+  const auto latency = setting.as_string() == "crossing" ? wafer.noc.crossing_time(wafer.geometry)
+                                                         : setting.as_duration(std::chrono::hours{1});
   if (latency <= engine::Duration::zero())
     throw setting.refusal("a control event takes time", "\"crossing\" or \"500 ns\"");
   return latency;
+}
+
+/// Where the longest request is from.
+std::string source_of_lengths(const Config& config, const Experiment& experiment) {
+  if (experiment.workload.lengths == LengthMode::trace) return experiment.summary.longest_where;
+  const bool fixed = experiment.workload.lengths == LengthMode::fixed;
+  return config.at(fixed ? "workload.prompt_tokens" : "workload.histogram").where();
+}
+
+void check_requests_left(const Experiment& experiment) {
+  const auto& summary = experiment.summary;
+  if (summary.requests > 0) return;
+  throw InputError{experiment.workload.trace_file.string(),
+                   fmt::format("no request is left in it ({} row{} without prompt or output)",
+                               summary.dropped_rows, summary.dropped_rows == 1 ? "" : "s"),
+                   "at least one is needed"};
+}
+
+Mapping map_model(const Config& config, const Experiment& experiment, const TiledModel& tiled) {
+  try {
+    return map_in_snake_order(experiment.wafer.geometry, experiment.model, tiled);
+  } catch (const InputError& error) {
+    const bool imported = !config.at("model.config").as_string().empty();
+    throw config.at(imported ? "model.config" : "model.name").refusal(error.what());
+  }
 }
 
 void check_requests_fit(const Config& config, const Experiment& experiment) {
@@ -83,12 +111,11 @@ void check_requests_fit(const Config& config, const Experiment& experiment) {
   const auto longest = experiment.summary.longest_context;
   if (kv.pages_for(longest) <= kv.pages_total()) return;
   const auto most = kv.pages_total() / kv.pages_for(1) * kv.page_tokens();
-  throw InputError{
-      experiment.summary.longest_where,
-      fmt::format("request {} has {} tokens of prompt and output, and the KV memory of a block never "
-                  "holds more than {}",
-                  experiment.summary.longest_index, longest, most),
-      fmt::format("leave it out, or enlarge the wafer ({})", config.at("model.name").where())};
+  throw InputError{source_of_lengths(config, experiment),
+                   fmt::format("request {} has {} tokens of prompt and output, and the KV memory of a block "
+                               "never holds more than {}",
+                               experiment.summary.longest_index, longest, most),
+                   "leave it out, shorten it, or enlarge the wafer"};
 }
 
 }  // namespace
@@ -108,13 +135,12 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   const auto candidates = config.at("serving.candidates_per_core").as_int(1, 65536);
   auto tiled =
       tile_model(experiment->model, experiment->wafer.core, static_cast<int>(candidates) * kCandidateBytes);
-  auto mapping = map_in_snake_order(experiment->wafer.geometry, experiment->model, tiled);
+  auto mapping = map_model(config, *experiment, tiled);
   experiment->plan = std::make_unique<PipelinePlan>(experiment->wafer, experiment->model, std::move(tiled),
                                                     std::move(mapping));
   const auto source = make_source(experiment->workload);
   experiment->summary = summarise(*source);
-  if (experiment->summary.requests == 0)
-    throw InputError{"workload", "no request is left in it", "at least one"};
+  check_requests_left(*experiment);
   check_requests_fit(config, *experiment);
   return experiment;
 }

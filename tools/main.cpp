@@ -92,6 +92,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0 && !app.remaining().empty()) {
+      fmt::print(stderr, "ouroboros: there is no command '{}'; known: run, check, diff\n",
+                 app.remaining().front());
+      return kInputAtFault;
+    }
     return app.exit(error) == 0 ? 0 : kInputAtFault;
   }
   if (run_app->parsed()) return run(run_arguments, argc, argv);

@@ -11,6 +11,9 @@ using engine::Config;
 using engine::Duration;
 using engine::Energy;
 
+constexpr std::int64_t kMostCores = 4'000'000;
+constexpr std::int64_t kMostEnergy = 1'000'000'000;  // fJ: a microjoule for one count
+constexpr Duration kLongestLatency = std::chrono::hours{1};
 constexpr std::int64_t kLargestSide = 1000;  // dies, or cores of a die, in a row
 
 int read_int(const Config& config, std::string_view key, std::int64_t min, std::int64_t max) {
@@ -30,6 +33,12 @@ Geometry read_geometry(const Config& config) {
     throw config.at("wafer.core_rows")
         .refusal(fmt::format("a die would have {} cores", geometry.cores_of_die()),
                  fmt::format("a die has at most {}", kMostCoresOfDie));
+  }
+  const std::int64_t cores = std::int64_t{geometry.dies()} * geometry.cores_of_die();
+  if (cores > kMostCores) {
+    throw config.at("wafer.core_rows")
+        .refusal(fmt::format("the wafer would have {} cores", cores),
+                 fmt::format("it has at most {}", kMostCores));
   }
   return geometry;
 }
@@ -99,7 +108,11 @@ EnergyModel read_energy(const Config& config) {
     model.each[static_cast<std::size_t>(component)] = Energy::femtojoules(femtojoules);
   };
   const auto read = [&](std::string_view key, std::string_view per) {
-    return config.at(key).as_femtojoules(per);
+    const auto setting = config.at(key);
+    const auto energy = setting.as_femtojoules(per);
+    if (energy > kMostEnergy)
+      throw setting.refusal("is more than a microjoule", "at most \"1000 nJ\" for one count");
+    return energy;
   };
   set(Component::mac, read("energy.mac", "/MAC"));
   set(Component::htree, read("energy.htree", "/bit"));
@@ -119,8 +132,8 @@ WaferModel read_wafer(const Config& config) {
   wafer.noc = read_noc(config, wafer.geometry, cycle);
   wafer.core = read_core(config, cycle);
   wafer.energy = read_energy(config);
-  wafer.host = {config.at("wafer.host.embedding_latency").as_duration(),
-                config.at("wafer.host.sampling_latency").as_duration()};
+  wafer.host = {config.at("wafer.host.embedding_latency").as_duration(kLongestLatency),
+                config.at("wafer.host.sampling_latency").as_duration(kLongestLatency)};
   wafer.static_watts = config.at("wafer.static_power").as_watts();
   return wafer;
 }
