@@ -154,7 +154,7 @@ TEST(TraceCsv, RefusesBrokenFiles) {
   options.trace_file = temporary_folder();
   EXPECT_EQ(refusal_of(options), ": cannot be read; a readable text file");
   options.trace_file = temporary_folder() + "absent.csv";
-  EXPECT_EQ(refusal_of(options), "absent.csv: cannot be read; a readable text file");
+  EXPECT_EQ(refusal_of(options), "absent.csv: there is no such file");
 }
 
 TEST(Timestamp, AcceptsOnlyTimesThatExist) {
