@@ -40,10 +40,11 @@ std::uint32_t EventQueue::store(const Event& event) {
   return slot;
 }
 
-void EventQueue::push(const Event& event) {
+std::uint32_t EventQueue::push(const Event& event) {
   const Node node{event.time, event.to, store(event)};
   if (size_++ == 0) day_ = day_of(event.time);
   place(node);
+  return node.slot;
 }
 
 void EventQueue::place(const Node& node) {

@@ -27,7 +27,11 @@ class EventQueue {
   /// Time of the earliest event; kNever if there is none.
   Time next_time() const { return today_.empty() ? kNever : today_.back().time; }
 
-  void push(const Event& event);
+  /// @return  slot of the event: a small number that no other pending event has
+  std::uint32_t push(const Event& event);
+
+  /// Slot of the earliest event; the queue must not be empty.
+  std::uint32_t earliest_slot() const { return today_.back().slot; }
 
   /// Takes the earliest event out; the queue must not be empty.
   Event pop();

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "engine/border.hpp"
 #include "engine/event.hpp"
 
 namespace ouro::engine {
@@ -39,6 +41,21 @@ class LogicalProcess {
   virtual void start(Scheduler& /*scheduler*/) {}
 
   virtual void handle(const Event& event, Scheduler& scheduler) = 0;
+
+  /// Whether the LP knows more of its future than the lookahead of channels: then it gives the two below.
+  virtual bool has_foresight() const { return false; }
+
+  /// A pending event's promise: for each target of the region's border, the least time from `event`, which is
+  /// for this LP, until anything that follows from it, over LPs of this region only, can arrive there.
+  ///
+  /// An event must not promise less than the event that it follows from, whatever the state of the LPs: each
+  /// send is checked against the promise of the event being handled.
+  ///
+  /// @param least  by target, kForever where nothing can follow
+  virtual void foresee(const Event& /*event*/, std::span<Duration> /*least*/) const {}
+
+  /// The least that foresee() gives for any event that LPs of other regions can send to this one.
+  virtual void foresee_arrivals(std::span<Duration> /*least*/) const {}
 };
 
 }  // namespace ouro::engine

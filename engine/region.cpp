@@ -9,7 +9,7 @@
 
 namespace ouro::engine {
 
-Region::Region(int rank, int ranks, Placement placement, const LpFactory& make)
+Region::Region(int rank, int ranks, Placement placement, const LpFactory& make, const RegionOptions& options)
     : rank_{rank},
       placement_{std::move(placement)},
       slots_(placement_.size()),
@@ -21,15 +21,23 @@ Region::Region(int rank, int ranks, Placement placement, const LpFactory& make)
     slot.lp = make(id);
     slot.channels = slot.lp->channels();
     slot.replicated = placement_[index] == kEveryRank;
+    slot.has_foresight = slot.lp->has_foresight();
     check_channels(id, slot);
   }
-  find_peers();
+  find_border();
+  if (options.meet_border) options.meet_border(border_);
+  find_ways_over_channels();
+  choose_promises(options.lookahead);
+  floor_.assign(border_.targets.size(), Time::min());
   for (std::size_t index = 0; index < slots_.size(); ++index) {
     if (!slots_[index].lp) continue;
     Scheduler scheduler{*this, LpId{static_cast<LpId::Value>(index)}, Time{}};
     slots_[index].lp->start(scheduler);
   }
 }
+
+// ---- what can be sent where
+// ------------------------------------------------------------------------------------
 
 void Region::check_channels(LpId id, const Slot& slot) {
   if (slot.replicated) return;  // its copies are everywhere, so what it sends crosses no border
@@ -47,31 +55,167 @@ void Region::check_channels(LpId id, const Slot& slot) {
   if (slot.channels.to_any && *slot.channels.to_any <= Duration::zero()) refuse("every other LP");
 }
 
-void Region::find_peers() {
-  std::set<int> peers;
-  const auto reach = [&](LpId to, Duration lookahead) {
-    const int rank = placement_[to.value()];
-    if (rank == rank_) return;
-    if (rank == kEveryRank) {
-      for (int peer = 0; peer < static_cast<int>(outgoing_.size()); ++peer) peers.insert(peer);
-    } else {
-      peers.insert(rank);
-    }
-    lookahead_ = std::min(lookahead_, lookahead);
-  };
+void Region::find_border() {
+  const std::set<int> all{placement_.begin(), placement_.end()};
+  std::set<int> targets;
   for (const auto& slot : slots_) {
     if (!slot.lp || slot.replicated) continue;
-    for (const auto& channel : slot.channels.to) reach(channel.to, channel.lookahead);
-    if (!slot.channels.to_any) continue;
-    for (std::size_t to = 0; to < placement_.size(); ++to)
-      reach(LpId{static_cast<LpId::Value>(to)}, *slot.channels.to_any);
+    for (const auto& channel : slot.channels.to) targets.insert(placement_[channel.to.value()]);
+    if (slot.channels.to_any) targets.insert(all.begin(), all.end());
   }
-  peers.erase(rank_);
-  peers_.assign(peers.begin(), peers.end());
+  targets.erase(rank_);
+  if (outgoing_.size() == 1) targets.erase(kEveryRank);  // the only copy is here
+  border_.targets.assign(targets.begin(), targets.end());
+  if (targets.erase(kEveryRank) > 0) {
+    for (int peer = 0; peer < static_cast<int>(outgoing_.size()); ++peer) targets.insert(peer);
+    targets.erase(rank_);
+  }
+  peers_.assign(targets.begin(), targets.end());
 }
 
-void Region::run_before(Time bound) {
-  while (queue_.next_time() < bound) {
+std::optional<std::size_t> Region::target_of(int rank) const {
+  const auto& targets = border_.targets;
+  const auto found = std::lower_bound(targets.begin(), targets.end(), rank);
+  if (found == targets.end() || *found != rank) return std::nullopt;
+  return static_cast<std::size_t>(found - targets.begin());
+}
+
+/// Of each LP, the shortest way of a signal over channels to each target.
+void Region::find_ways_over_channels() {
+  for (auto& slot : slots_) {
+    if (!slot.lp) continue;
+    slot.by_channels.assign(border_.targets.size(), kForever);
+    if (slot.replicated) continue;
+    if (slot.channels.to_any)
+      std::fill(slot.by_channels.begin(), slot.by_channels.end(), *slot.channels.to_any);
+    for (const auto& channel : slot.channels.to) {
+      const auto target = target_of(placement_[channel.to.value()]);
+      if (target) slot.by_channels[*target] = std::min(slot.by_channels[*target], channel.lookahead);
+    }
+  }
+  for (bool shorter = !border_.targets.empty(); shorter;) {
+    shorter = false;
+    for (auto& slot : slots_) shorter = (slot.lp && shorten_ways_over(slot)) || shorter;
+  }
+}
+
+bool Region::shorten_ways_over(Slot& slot) {
+  bool shorter = false;
+  const auto go_over = [&](const Slot& next, Duration delay) {
+    for (std::size_t i = 0; i < slot.by_channels.size(); ++i) {
+      const auto way = sum(delay, next.by_channels[i]);
+      shorter = shorter || way < slot.by_channels[i];
+      slot.by_channels[i] = std::min(slot.by_channels[i], way);
+    }
+  };
+  if (slot.replicated) {  // it may send to any LP of this rank, at once
+    for (const auto& next : slots_) {
+      if (next.lp && !next.replicated) go_over(next, Duration::zero());
+    }
+    return shorter;
+  }
+  for (const auto& channel : slot.channels.to) {
+    const auto& next = slots_[channel.to.value()];
+    if (next.lp && &next != &slot) go_over(next, channel.lookahead);
+  }
+  return shorter;  // a channel to any LP leads to any target directly
+}
+
+// ---- promises
+// ------------------------------------------------------------------------------------------------
+
+void Region::choose_promises(Lookahead lookahead) {
+  const auto targets = border_.targets.size();
+  bool foresight = false, alike = true;
+  std::vector<Duration> least(targets, kForever);
+  const Slot* first = nullptr;
+  for (const auto& slot : slots_) {
+    if (!slot.lp) continue;
+    if (first == nullptr) first = &slot;
+    foresight = foresight || slot.has_foresight;
+    alike = alike && slot.by_channels == first->by_channels;
+    for (std::size_t i = 0; i < targets; ++i) least[i] = std::min(least[i], slot.by_channels[i]);
+  }
+  for (const auto way : least) shortest_way_ = std::min(shortest_way_, way);
+  scratch_least_.resize(targets);
+  scratch_promises_.resize(targets);
+  if (targets > 0 && lookahead == Lookahead::promises && (foresight || !alike)) {
+    table_.emplace(targets);
+    find_transit();
+  } else {
+    constant_ = least;
+    transit_ = least;
+  }
+}
+
+void Region::find_transit() {
+  transit_.assign(border_.targets.size(), kForever);
+  for (const auto& slot : slots_) {
+    if (!slot.lp) continue;
+    if (slot.has_foresight) {
+      slot.lp->foresee_arrivals(scratch_least_);
+    } else {
+      scratch_least_ = slot.by_channels;
+    }
+    for (std::size_t i = 0; i < transit_.size(); ++i) transit_[i] = std::min(transit_[i], scratch_least_[i]);
+  }
+}
+
+Time Region::promise_to(int peer) const {
+  Time promise = kNever;
+  for (const int rank : {peer, kEveryRank}) {
+    const auto target = target_of(rank);
+    if (!target) continue;
+    promise = std::min(promise, table_ ? table_->least(*target) : later_by(next_time(), constant_[*target]));
+  }
+  return promise;
+}
+
+Time Region::promise_to_all() const {
+  Time promise = kNever;
+  for (std::size_t i = 0; i < border_.targets.size(); ++i) {
+    promise = std::min(promise, table_ ? table_->least(i) : later_by(next_time(), constant_[i]));
+  }
+  return promise;
+}
+
+Duration Region::transit_to(int peer) const {
+  Duration transit = kForever;
+  for (const int rank : {peer, kEveryRank}) {
+    const auto target = target_of(rank);
+    if (target) transit = std::min(transit, transit_[*target]);
+  }
+  return transit;
+}
+
+void Region::foresee(const Event& event, std::span<Duration> least) const {
+  const auto& slot = slots_[event.to.value()];
+  if (slot.has_foresight) {
+    slot.lp->foresee(event, least);
+  } else {
+    std::copy(slot.by_channels.begin(), slot.by_channels.end(), least.begin());
+  }
+}
+
+void Region::check_promise(const Event& event, std::size_t target, Time arrival) const {
+  if (arrival >= floor_[target]) return;
+  const auto& sender = slots_[event.from.value()];
+  const int rank = border_.targets[target];
+  throw CausalityError{
+      fmt::format("an event for LP {} at {} ps, sent by {}, can reach {} at {} ps, before the promised {} ps",
+                  event.to.value(), picoseconds(event.time),
+                  sender.lp ? fmt::format("'{}' at {} ps", sender.lp->name(), picoseconds(sender.clock))
+                            : fmt::format("LP {}", event.from.value()),
+                  rank == kEveryRank ? "the replicated LPs" : fmt::format("rank {}", rank),
+                  picoseconds(arrival), picoseconds(floor_[target]))};
+}
+
+// ---- events
+// --------------------------------------------------------------------------------------------------
+
+void Region::run_before(Time bound, std::uint64_t most) {
+  for (; most > 0 && queue_.next_time() < bound; --most) {
+    if (table_) table_->take(queue_.earliest_slot(), floor_);
     const Event event = queue_.pop();
     auto& slot = slots_[event.to.value()];
     slot.clock = event.time;
@@ -83,10 +227,16 @@ void Region::run_before(Time bound) {
   }
 }
 
-void Region::receive(std::span<const Event> events) {
+void Region::receive(std::span<const Event> events, Time promised) {
   for (const auto& event : events) {
+    if (event.time < promised) {
+      throw CausalityError{fmt::format(
+          "LP {} receives an event from LP {} for {} ps, but its rank had promised none before {} ps",
+          event.to.value(), event.from.value(), picoseconds(event.time), picoseconds(promised))};
+    }
     check_clock(event);
-    queue_.push(event);
+    for (std::size_t i = 0; i < floor_.size(); ++i) floor_[i] = later_by(event.time, transit_[i]);
+    keep(event);
   }
 }
 
@@ -131,15 +281,28 @@ Event Region::make_event(LpId from, LpId to, Duration delay) {
 void Region::deliver(const Event& event) {
   const int rank = placement_[event.to.value()];
   const bool replica_sends = slots_[event.from.value()].replicated;
-  if (rank == rank_ || rank == kEveryRank) {
-    queue_.push(event);
-  }
+  if (rank == rank_ || rank == kEveryRank) keep(event);
   if (rank == rank_ || replica_sends) return;
+  if (table_) {
+    if (const auto target = target_of(rank)) check_promise(event, *target, event.time);
+  }
   if (rank != kEveryRank) {
     outgoing_[static_cast<std::size_t>(rank)].push_back(event);
     return;
   }
   for (const int peer : peers_) outgoing_[static_cast<std::size_t>(peer)].push_back(event);
+}
+
+/// Makes the event pending, with its promises.
+void Region::keep(const Event& event) {
+  const auto slot = queue_.push(event);
+  if (!table_) return;
+  foresee(event, scratch_least_);
+  for (std::size_t i = 0; i < scratch_least_.size(); ++i) {
+    scratch_promises_[i] = later_by(event.time, scratch_least_[i]);
+    check_promise(event, i, scratch_promises_[i]);
+  }
+  table_->set(slot, scratch_promises_);
 }
 
 std::vector<Region::LpReport> Region::reports() const {

@@ -2,23 +2,33 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "engine/border.hpp"
 #include "engine/digest.hpp"
 #include "engine/event_queue.hpp"
 #include "engine/logical_process.hpp"
+#include "engine/promise_table.hpp"
 
 namespace ouro::engine {
 
-/// The rank of every LP, by id. An LP that is replicated has a copy on every rank: each copy handles every
-/// event sent to it, and what a copy sends reaches the LPs of its own rank only, since the other copies send
-/// the same to theirs.
-using Placement = std::vector<int>;
-inline constexpr int kEveryRank = -1;
-
 using LpFactory = std::function<std::unique_ptr<LogicalProcess>(LpId)>;
+
+/// What a region promises its neighbours.
+enum class Lookahead {
+  promises,  ///< what the LPs foresee, or where they do not, the way of a signal over channels to the border
+  link       ///< the least delay of a channel that crosses the border, after the earliest pending event
+};
+
+struct RegionOptions {
+  Lookahead lookahead = Lookahead::promises;
+  /// Called when all LPs are made and none has started: what foresee() will be asked for.
+  std::function<void(const Border&)> meet_border;
+};
 
 /// The LPs that one rank simulates, and their pending events.
 class Region {
@@ -26,25 +36,40 @@ class Region {
   /// Makes the LPs of `rank` and lets them send their first events.
   ///
   /// @throws ContractError  if a channel has no lookahead, or leads to no LP
-  Region(int rank, int ranks, Placement placement, const LpFactory& make);
+  Region(int rank, int ranks, Placement placement, const LpFactory& make, const RegionOptions& options = {});
 
-  /// Handles every pending event before `bound`, earliest first.
-  void run_before(Time bound);
+  static constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+
+  /// Handles pending events before `bound`, earliest first, but at most `most` of them.
+  void run_before(Time bound, std::uint64_t most = kAll);
 
   Time next_time() const { return queue_.next_time(); }
 
-  /// Least delay of a channel to another rank; Duration::max() if there is none.
-  Duration lookahead() const { return lookahead_; }
-
   /// Ranks that an LP of this region can send to, increasing.
   const std::vector<int>& peers() const { return peers_; }
+
+  /// Nothing that follows from what is pending here, over LPs of this region only, arrives at an LP of `peer`
+  /// before this time. What waits in outgoing() is not pending here any more.
+  Time promise_to(int peer) const;
+
+  /// Least delay of a channel that crosses the border; kForever if none does.
+  Duration shortest_way() const { return shortest_way_; }
+
+  /// The least of promise_to() over all peers.
+  Time promise_to_all() const;
+
+  /// Nothing that follows from an event that this region is still to receive, over LPs of this region only,
+  /// arrives at an LP of `peer` sooner than this after that event; kForever if nothing can.
+  Duration transit_to(int peer) const;
 
   /// What is to be sent to `peer`; the synchronizer takes it from here.
   std::vector<Event>& outgoing(int peer) { return outgoing_[static_cast<std::size_t>(peer)]; }
 
   /// Takes in what another rank sent.
-  /// @throws CausalityError  if an event is below its receiver's clock
-  void receive(std::span<const Event> events);
+  ///
+  /// @param promised  that nothing arrives before this time
+  /// @throws CausalityError  if an event is below that, or below its receiver's clock
+  void receive(std::span<const Event> events, Time promised);
 
   std::uint64_t events() const { return events_; }
   std::size_t pending() const { return queue_.size(); }
@@ -71,23 +96,44 @@ class Region {
     std::uint64_t events = 0;
     Digest digest;
     bool replicated = false;
+    bool has_foresight = false;
+    std::vector<Duration> by_channels;  // to each target, over channels
   };
 
   void check_channels(LpId id, const Slot& slot);
-  void find_peers();
+  void find_border();
+  std::optional<std::size_t> target_of(int rank) const;
+  void find_ways_over_channels();
+  bool shorten_ways_over(Slot& slot);
+  void choose_promises(Lookahead lookahead);
+  void find_transit();
+
   void check_lookahead(const Slot& sender, LpId from, LpId to, Duration delay) const;
   void check_clock(const Event& event) const;
+  void check_promise(const Event& event, std::size_t target, Time arrival) const;
   Event make_event(LpId from, LpId to, Duration delay);
   void deliver(const Event& event);
+  void keep(const Event& event);
+  void foresee(const Event& event, std::span<Duration> least) const;
 
   int rank_;
   Placement placement_;
   std::vector<Slot> slots_;  // by LpId; empty where the LP lives elsewhere
   std::vector<std::vector<Event>> outgoing_;
   std::vector<int> peers_;
-  Duration lookahead_ = Duration::max();
+  Border border_;
   EventQueue queue_;
   std::uint64_t events_ = 0;
+
+  Duration shortest_way_ = kForever;
+
+  // promises, by target
+  std::vector<Duration> constant_;     // from any event, if promises_ is not used
+  std::optional<PromiseTable> table_;  // of each pending event
+  std::vector<Duration> transit_;      // from any event that other regions can send
+  std::vector<Time> floor_;            // of the event being handled: what follows must not fall below
+  std::vector<Duration> scratch_least_;
+  std::vector<Time> scratch_promises_;
 };
 
 /// What a handler sends with. It knows the time of the event being handled.
@@ -99,7 +145,7 @@ class Scheduler {
   LpId self() const { return self_; }
 
   /// Sends `payload`, to arrive after `delay`.
-  /// @throws CausalityError  if `delay` is below the channel's lookahead
+  /// @throws CausalityError  if `delay` is below the channel's lookahead, or the arrival below a promise
   template <class Payload>
   void send(LpId to, Duration delay, const Payload& payload) {
     Event event = region_.make_event(self_, to, delay);

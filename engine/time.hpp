@@ -27,12 +27,25 @@ static_assert(!std::is_convertible_v<double, Duration>);  // no rounding by acci
 /// Later than every event: the clock of a run that has nothing left to do.
 inline constexpr Time kNever{Duration{std::numeric_limits<std::int64_t>::max()}};
 
+/// Longer than every run.
+inline constexpr Duration kForever = Duration::max();
+
 constexpr Time from_picoseconds(std::int64_t count) {
   return Time{Duration{count}};
 }
 
 constexpr std::int64_t picoseconds(Time time) {
   return time.time_since_epoch().count();
+}
+
+/// Sum that stays at kNever where it would not fit; `duration` is not negative.
+constexpr Time later_by(Time time, Duration duration) {
+  return time > kNever - duration ? kNever : time + duration;
+}
+
+/// Sum that stays at kForever where it would not fit; neither is negative.
+constexpr Duration sum(Duration a, Duration b) {
+  return a > kForever - b ? kForever : a + b;
 }
 
 constexpr double seconds(Duration duration) {

@@ -1,41 +1,13 @@
 #include "engine/transport.hpp"
 
-#include <boost/archive/binary_iarchive.hpp>
-#include <boost/archive/binary_oarchive.hpp>
-#include <boost/serialization/vector.hpp>
-#include <limits>
-#include <streambuf>
+#include <utility>
 
-#include "engine/error.hpp"
+#include "engine/byte_archive.hpp"
 
 namespace ouro::engine {
 namespace {
 
 constexpr int kBatchTag = 1;
-constexpr auto kBare = boost::archive::no_header | boost::archive::no_codecvt;
-
-/// Writes to the end of a string that it does not own.
-class StringSink final : public std::streambuf {
- public:
-  explicit StringSink(std::string& target) : target_{target} {}
-
- private:
-  std::streamsize xsputn(const char* data, std::streamsize count) override {
-    target_.append(data, static_cast<std::size_t>(count));
-    return count;
-  }
-  int_type overflow(int_type c) override {
-    target_.push_back(static_cast<char>(c));
-    return c;
-  }
-  std::string& target_;
-};
-
-/// Reads from bytes that it does not own.
-class StringSource final : public std::streambuf {
- public:
-  explicit StringSource(std::string& bytes) { setg(bytes.data(), bytes.data(), bytes.data() + bytes.size()); }
-};
 
 }  // namespace
 
@@ -53,7 +25,17 @@ void Transport::forget_sent() {
   }
 }
 
-void Transport::send(int peer, std::vector<Event>& events) {
+void Transport::send(int peer, const Statement& statement, std::vector<Event>& events) {
+  std::span<const Event> rest{events};
+  while (rest.size() > most_events_) {
+    send_part(peer, statement, rest.first(most_events_), true);
+    rest = rest.subspan(most_events_);
+  }
+  send_part(peer, statement, rest, false);
+  events.clear();
+}
+
+void Transport::send_part(int peer, const Statement& statement, std::span<const Event> events, bool more) {
   forget_sent();
   auto& sending = sending_.emplace_back();
   if (!spare_.empty()) {
@@ -61,38 +43,48 @@ void Transport::send(int peer, std::vector<Event>& events) {
     spare_.pop_back();
     sending.bytes.clear();
   }
-  if (!events.empty()) {
-    StringSink sink{sending.bytes};
-    boost::archive::binary_oarchive archive{sink, kBare};
-    archive << events;
-    events.clear();
-  }
-  if (sending.bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    throw ContractError{"a batch of events is above the 2 GiB that one MPI message carries"};
-  }
+  ByteWriter archive{sending.bytes};
+  const std::uint64_t count = events.size();
+  archive << more << count;
+  if (!more) archive << statement;
+  archive << boost::serialization::make_array(events.data(), events.size());
   MPI_Isend(sending.bytes.data(), static_cast<int>(sending.bytes.size()), MPI_BYTE, peer, kBatchTag, comm_,
             &sending.request);
   ++messages_sent_;
   bytes_sent_ += sending.bytes.size();
 }
 
-std::vector<Event> Transport::receive(int peer) {
+bool Transport::try_receive(int peer, Batch& batch) {
+  int found = 0;
   MPI_Message message = MPI_MESSAGE_NULL;
   MPI_Status status;
-  MPI_Mprobe(peer, kBatchTag, comm_, &message, &status);
-  int count = 0;
-  MPI_Get_count(&status, MPI_BYTE, &count);
-  std::string bytes(static_cast<std::size_t>(count), '\0');
-  MPI_Mrecv(bytes.data(), count, MPI_BYTE, &message, MPI_STATUS_IGNORE);
-  ++messages_received_;
-  bytes_received_ += bytes.size();
+  MPI_Improbe(peer, kBatchTag, comm_, &found, &message, &status);
+  if (found == 0) return false;
+  batch.events.clear();
+  while (unpack(message, status, batch)) MPI_Mprobe(batch.source, kBatchTag, comm_, &message, &status);
+  return true;
+}
 
-  std::vector<Event> events;
-  if (bytes.empty()) return events;
-  StringSource source{bytes};
-  boost::archive::binary_iarchive archive{source, kBare};
-  archive >> events;
-  return events;
+/// Adds a message to its batch.
+/// @return  whether the batch has more
+bool Transport::unpack(MPI_Message message, const MPI_Status& status, Batch& batch) {
+  int bytes = 0;
+  MPI_Get_count(&status, MPI_BYTE, &bytes);
+  incoming_.resize(static_cast<std::size_t>(bytes));
+  MPI_Mrecv(incoming_.data(), bytes, MPI_BYTE, &message, MPI_STATUS_IGNORE);
+  ++messages_received_;
+  bytes_received_ += incoming_.size();
+
+  ByteReader archive{incoming_};
+  bool more = false;
+  std::uint64_t count = 0;
+  archive >> more >> count;
+  batch.source = status.MPI_SOURCE;
+  if (!more) archive >> batch.statement;
+  const auto before = batch.events.size();
+  batch.events.resize(before + count);
+  archive >> boost::serialization::make_array(batch.events.data() + before, count);
+  return more;
 }
 
 }  // namespace ouro::engine

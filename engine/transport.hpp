@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,21 +12,54 @@
 
 namespace ouro::engine {
 
-/// Batches of events between ranks: one MPI message a batch, serialized by Boost.Serialization.
-///
-/// Batches of one sender arrive in the order in which they were sent.
-class Transport {
+/// What a rank says of itself with each batch of events. See NullMessageProtocol.
+struct Statement {
+  /// The receiver gets no event before this time, but for what follows from batches of its own that are not
+  /// yet `received`.
+  Time promise{};
+  std::uint64_t received = 0;  ///< batches of the receiver that the sender has taken in
+  std::uint64_t done = 0;      ///< 1: the last batch before a common stop
+};
+
+struct Batch {
+  int source = 0;
+  Statement statement;
+  std::vector<Event> events;
+};
+
+/// Carries batches of events between ranks. Those of one sender arrive in the order in which they were sent.
+class Courier {
  public:
-  explicit Transport(MPI_Comm comm) : comm_{comm} {}
-  Transport(const Transport&) = delete;
-  Transport& operator=(const Transport&) = delete;
-  ~Transport();
+  Courier() = default;
+  Courier(const Courier&) = delete;
+  Courier& operator=(const Courier&) = delete;
+  virtual ~Courier() = default;
 
   /// Starts to send `events`, which may be none, and empties them.
-  void send(int peer, std::vector<Event>& events);
+  virtual void send(int peer, const Statement& statement, std::vector<Event>& events) = 0;
 
-  /// Waits for the next batch of `peer`.
-  std::vector<Event> receive(int peer);
+  /// Takes in the next batch of any rank, if one has come.
+  /// @param batch  where it goes; its vector is used again
+  virtual bool try_receive(Batch& batch) = 0;
+};
+
+/// Batches over MPI, serialized by Boost.Serialization. A batch is one MPI message, or several where it has
+/// more events than one may carry.
+class Transport final : public Courier {
+ public:
+  /// What an MPI message can carry: its length is an int.
+  static constexpr std::size_t kMostEventsOfMessage = (std::size_t{1} << 30) / sizeof(Event);
+
+  /// @param most_events  of one MPI message
+  explicit Transport(MPI_Comm comm, std::size_t most_events = kMostEventsOfMessage)
+      : comm_{comm}, most_events_{most_events} {}
+  ~Transport() override;
+
+  void send(int peer, const Statement& statement, std::vector<Event>& events) override;
+  bool try_receive(Batch& batch) override { return try_receive(MPI_ANY_SOURCE, batch); }
+
+  /// Takes in the next batch of `peer`, if one has come.
+  bool try_receive(int peer, Batch& batch);
 
   std::uint64_t messages_sent() const { return messages_sent_; }
   std::uint64_t messages_received() const { return messages_received_; }
@@ -39,10 +73,14 @@ class Transport {
   };
 
   void forget_sent();
+  void send_part(int peer, const Statement& statement, std::span<const Event> events, bool more);
+  bool unpack(MPI_Message message, const MPI_Status& status, Batch& batch);
 
   MPI_Comm comm_;
+  std::size_t most_events_;
   std::deque<Sending> sending_;  // a deque never moves what MPI still reads
   std::vector<std::string> spare_;
+  std::string incoming_;
   std::uint64_t messages_sent_ = 0;
   std::uint64_t messages_received_ = 0;
   std::uint64_t bytes_sent_ = 0;
@@ -50,3 +88,5 @@ class Transport {
 };
 
 }  // namespace ouro::engine
+
+BOOST_IS_BITWISE_SERIALIZABLE(ouro::engine::Statement)

@@ -1,98 +1,138 @@
 #include "engine/window_synchronizer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
+#include "engine/error.hpp"
 #include "engine/mpi.hpp"
+#include "engine/patience.hpp"
+#include "engine/stopwatch.hpp"
 
 namespace ouro::engine {
 namespace {
 
-constexpr Duration kAloneSlice = std::chrono::microseconds{10};  // between heartbeats of a run on one rank
+constexpr std::uint64_t kEventsOfStretch = 4096;  // between looks at the watch
 
-/// t + d, or kNever where that does not fit.
-Time saturating_add(Time time, Duration duration) {
-  return time > kNever - duration ? kNever : time + duration;
-}
-
-std::vector<int> ranks_that_send_here(MPI_Comm comm, const Region& region) {
-  std::vector<int> sends_to(static_cast<std::size_t>(mpi_size(comm)), 0);
-  for (const int peer : region.peers()) sends_to[static_cast<std::size_t>(peer)] = 1;
-  std::vector<int> sends_here(sends_to.size());
-  MPI_Alltoall(sends_to.data(), 1, MPI_INT, sends_here.data(), 1, MPI_INT, comm);
-  std::vector<int> sources;
-  for (std::size_t rank = 0; rank < sends_here.size(); ++rank) {
-    if (sends_here[rank] != 0) sources.push_back(static_cast<int>(rank));
-  }
-  return sources;
+/// Of each rank, the shortest way from an event that it receives to anything that it sends.
+std::vector<std::int64_t> gather_transits(MPI_Comm comm, const Region& region) {
+  auto shortest = kForever;
+  for (const int peer : region.peers()) shortest = std::min(shortest, region.transit_to(peer));
+  std::int64_t mine = shortest.count();
+  std::vector<std::int64_t> all(static_cast<std::size_t>(mpi_size(comm)));
+  MPI_Allgather(&mine, 1, MPI_INT64_T, all.data(), 1, MPI_INT64_T, comm);
+  return all;
 }
 
 }  // namespace
 
-WindowSynchronizer::WindowSynchronizer(MPI_Comm comm, Region& region, Heartbeat heartbeat)
+WindowSynchronizer::WindowSynchronizer(MPI_Comm comm, Region& region, const SynchronizerOptions& options)
     : comm_{comm},
       region_{region},
-      heartbeat_{std::move(heartbeat)},
+      heartbeat_{options.heartbeat},
       transport_{comm},
-      sources_{ranks_that_send_here(comm, region)},
-      lookahead_{mpi_reduce_all(comm, region.lookahead().count(), MPI_MIN)} {}
+      watch_{comm, [this] { return describe(); }, options.stall_limit_seconds},
+      neighbours_{find_neighbours(comm, region)},
+      shortest_{mpi_reduce_all(comm, region.shortest_way().count(), MPI_MIN)} {
+  const auto transits = gather_transits(comm, region);
+  for (const auto& neighbour : neighbours_)
+    onward_.emplace_back(transits[static_cast<std::size_t>(neighbour.rank)]);
+}
 
 Time WindowSynchronizer::run_until(Time stop) {
-  if (mpi_size(comm_) == 1) return run_alone(stop);
   while (true) {
-    std::int64_t earliest = picoseconds(earliest_here());
+    agreement_ = state_here();
     send_batches();
-    MPI_Request agreement = MPI_REQUEST_NULL;
-    MPI_Iallreduce(MPI_IN_PLACE, &earliest, 1, MPI_INT64_T, MPI_MIN, comm_, &agreement);
+    MPI_Request request = MPI_REQUEST_NULL;
+    MPI_Iallreduce(MPI_IN_PLACE, &agreement_, 2, MPI_INT64_T, MPI_MIN, comm_, &request);
     receive_batches();
-    work_before(std::min(saturating_add(reached_, lookahead_), stop));
+    work_before(std::min(later_by(reached_, shortest_), stop));
+    wait_for([&] {
+      int done = 0;
+      MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+      return done != 0;
+    });
+    const Time next = from_picoseconds(agreement_.next_event);
+    if (next >= stop) return next;
 
-    const double start = MPI_Wtime();
-    MPI_Wait(&agreement, MPI_STATUS_IGNORE);
-    cost_.waiting_seconds += MPI_Wtime() - start;
-    const Time agreed = from_picoseconds(earliest);
-    if (agreed >= stop) return agreed;
-
-    reached_ = std::min(saturating_add(agreed, lookahead_), stop);
+    if (agreement_.promise <= agreement_.next_event) {
+      throw ContractError{fmt::format("the earliest event is at {} ps and promises nothing after {} ps",
+                                      agreement_.next_event, agreement_.promise)};
+    }
+    reached_ = std::min(from_picoseconds(agreement_.promise), stop);
     work_before(reached_);
     ++cost_.windows;
     if (heartbeat_) heartbeat_(reached_);
   }
 }
 
-Time WindowSynchronizer::run_alone(Time stop) {
-  while (region_.next_time() < stop) {
-    work_before(std::min(saturating_add(region_.next_time(), kAloneSlice), stop));
-    ++cost_.windows;
-    if (heartbeat_) heartbeat_(region_.next_time());
+WindowSynchronizer::Agreement WindowSynchronizer::state_here() {
+  const Stopwatch promising{cost_.promising_seconds};
+  Time next = region_.next_time();
+  Time promise = region_.promise_to_all();
+  for (std::size_t i = 0; i < neighbours_.size(); ++i) {
+    for (const auto& event : region_.outgoing(neighbours_[i].rank)) {
+      next = std::min(next, event.time);
+      promise = std::min(promise, later_by(event.time, onward_[i]));
+    }
   }
-  return region_.next_time();
-}
-
-Time WindowSynchronizer::earliest_here() const {
-  Time earliest = region_.next_time();
-  for (const int peer : region_.peers()) {
-    for (const auto& event : region_.outgoing(peer)) earliest = std::min(earliest, event.time);
-  }
-  return earliest;
+  return {picoseconds(next), picoseconds(promise)};
 }
 
 void WindowSynchronizer::send_batches() {
-  const double start = MPI_Wtime();
-  for (const int peer : region_.peers()) transport_.send(peer, region_.outgoing(peer));
-  cost_.packing_seconds += MPI_Wtime() - start;
+  const Stopwatch packing{cost_.packing_seconds};
+  for (const auto& neighbour : neighbours_) {
+    if (!neighbour.hears_from_here) continue;
+    auto& events = region_.outgoing(neighbour.rank);
+    if (events.empty()) ++cost_.promises_sent;
+    transport_.send(neighbour.rank, {}, events);
+  }
 }
 
 void WindowSynchronizer::receive_batches() {
-  const double start = MPI_Wtime();
-  for (const int source : sources_) region_.receive(transport_.receive(source));
-  cost_.waiting_seconds += MPI_Wtime() - start;
+  for (const auto& neighbour : neighbours_) {
+    if (!neighbour.sends_here) continue;
+    wait_for([&] { return transport_.try_receive(neighbour.rank, batch_); });
+    const Stopwatch packing{cost_.packing_seconds};
+    region_.receive(batch_.events, reached_);
+    if (batch_.events.empty()) continue;
+    const auto earliest = std::min_element(batch_.events.begin(), batch_.events.end(),
+                                           [](const Event& a, const Event& b) { return a.time < b.time; });
+    ++cost_.promises_tested;
+    cost_.slack_ps += static_cast<double>((earliest->time - reached_).count());
+  }
 }
 
 void WindowSynchronizer::work_before(Time bound) {
-  const double start = MPI_Wtime();
-  region_.run_before(bound);
-  cost_.events_seconds += MPI_Wtime() - start;
+  const Stopwatch working{cost_.events_seconds};
+  while (region_.next_time() < bound) {
+    region_.run_before(bound, kEventsOfStretch);
+    look_for_stall();
+  }
+}
+
+void WindowSynchronizer::wait_for(const std::function<bool()>& done) {
+  const Stopwatch waiting{cost_.waiting_seconds};
+  for (Patience patience; !done(); patience.wait()) look_for_stall();
+}
+
+void WindowSynchronizer::look_for_stall() {
+  watch_.look(region_.events() + static_cast<std::uint64_t>(picoseconds(reached_)));
+}
+
+std::string WindowSynchronizer::describe() const {
+  return fmt::format(
+      "nothing arrives anywhere before {} ps; next event here at {} ps, promised {} ps, {} events",
+      picoseconds(reached_), picoseconds(region_.next_time()), picoseconds(region_.promise_to_all()),
+      region_.events());
+}
+
+SynchronizationCost WindowSynchronizer::cost() const {
+  auto cost = cost_;
+  cost.messages_sent = transport_.messages_sent();
+  cost.bytes_sent = transport_.bytes_sent();
+  return cost;
 }
 
 }  // namespace ouro::engine

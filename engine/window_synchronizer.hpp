@@ -2,62 +2,59 @@
 
 #include <mpi.h>
 
-#include <cstdint>
-#include <functional>
 #include <vector>
 
-#include "engine/region.hpp"
+#include "engine/neighbours.hpp"
+#include "engine/stall_watch.hpp"
+#include "engine/synchronizer.hpp"
 #include "engine/transport.hpp"
 
 namespace ouro::engine {
 
-/// What synchronization cost on this rank.
-struct SynchronizationCost {
-  std::uint64_t windows = 0;
-  double events_seconds = 0;   ///< wall time in handlers
-  double waiting_seconds = 0;  ///< wall time in which there was nothing to do but wait for other ranks
-  double packing_seconds = 0;  ///< wall time spent on sending
-};
-
 /// Conservative synchronization in windows that all ranks agree on.
 ///
-/// Let G be the earliest pending event of all ranks, messages under way included, and L the least lookahead
-/// of a channel that crosses ranks. Nothing that is sent from now on can arrive at another rank before G + L,
-/// so every rank may handle its events before that bound. G is found by a non-blocking all-reduce; while it
-/// is under way a rank goes on to the previous bound + L, which is safe since no event is left before that
-/// bound.
+/// What arrives at a rank from another one follows from an event that is pending somewhere, so nothing
+/// arrives before G, the least promise of all pending events of all ranks: every rank may handle its events
+/// before G. G is found by a non-blocking all-reduce. While that is under way, a rank goes on to the end of
+/// the last window plus L, the shortest way over a border: no event is left before the last window's end, and
+/// from an event nothing arrives sooner than L.
 ///
 /// Source: R. M. Fujimoto, Parallel and Distributed Simulation Systems, Wiley, 2000, ch. 3 (synchronous
-/// execution with a lower bound on time stamps).
-class WindowSynchronizer {
+/// execution with a lower bound on time stamps); here the bound comes from each event's promise.
+class WindowSynchronizer final : public Synchronizer {
  public:
-  /// Called now and then between windows, for a progress line.
-  using Heartbeat = std::function<void(Time reached)>;
+  /// Collective over `comm`, which cannot be used again if run_until() throws. Keeps references.
+  WindowSynchronizer(MPI_Comm comm, Region& region, const SynchronizerOptions& options);
 
-  /// Collective over `comm`. Keeps references.
-  WindowSynchronizer(MPI_Comm comm, Region& region, Heartbeat heartbeat = {});
-
-  /// Handles every event before `stop` on all ranks. Collective.
-  /// @return  earliest event that is left on any rank; kNever when the run is over
-  Time run_until(Time stop);
-
-  const SynchronizationCost& cost() const { return cost_; }
-  const Transport& transport() const { return transport_; }
+  Time run_until(Time stop) override;
+  SynchronizationCost cost() const override;
 
  private:
-  Time run_alone(Time stop);
-  Time earliest_here() const;
+  /// Two times of which all ranks need the least.
+  struct Agreement {
+    std::int64_t next_event;
+    std::int64_t promise;
+  };
+
+  Agreement state_here();
   void send_batches();
   void receive_batches();
   void work_before(Time bound);
+  void wait_for(const std::function<bool()>& done);
+  void look_for_stall();
+  std::string describe() const;
 
   MPI_Comm comm_;
   Region& region_;
   Heartbeat heartbeat_;
   Transport transport_;
-  std::vector<int> sources_;  // ranks that send here
-  Duration lookahead_{};
-  Time reached_{};  // every event before this is handled, on all ranks
+  StallWatch watch_;
+  std::vector<Neighbour> neighbours_;
+  std::vector<Duration> onward_;  // by neighbour: from an event for it to the next border
+  Duration shortest_{};           // way over a border, on any rank
+  Time reached_{};                // every event before this is handled, on all ranks
+  Agreement agreement_{};         // a member: MPI holds it while the all-reduce is under way
+  Batch batch_;
   SynchronizationCost cost_;
 };
 

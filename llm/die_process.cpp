@@ -24,12 +24,13 @@ CoreId at_core(const Message& message) {
 }  // namespace
 
 DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv,
-                       Duration control_latency)
+                       const Foresight& foresight, Duration control_latency)
     : plan_{plan},
       geometry_{plan.wafer().geometry},
       core_model_{plan.wafer().core},
       die_{die},
       kv_{kv},
+      foresight_{foresight},
       control_latency_{control_latency},
       network_{geometry_, plan.wafer().noc, die},
       ledger_{plan.blocks(), plan.wafer().energy},
@@ -55,7 +56,8 @@ std::string DieProcess::name() const {
 engine::Channels DieProcess::channels() const {
   const auto& noc = plan_.wafer().noc;
   engine::Channels channels;
-  channels.to.push_back({kControllerLp, control_latency_});
+  if (geometry_.die_of(plan_.stations().back().home) == die_)
+    channels.to.push_back({kControllerLp, control_latency_});
   for (const auto direction : wafer::kDirections) {
     const auto neighbour = geometry_.neighbour(die_, direction);
     if (neighbour) channels.to.push_back({die_lp(*neighbour), noc.die_lookahead()});

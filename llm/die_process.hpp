@@ -8,6 +8,7 @@
 
 #include "engine/logical_process.hpp"
 #include "engine/region.hpp"
+#include "llm/foresight.hpp"
 #include "llm/gather.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/kv_core.hpp"
@@ -41,12 +42,21 @@ class DieProcess final : public engine::LogicalProcess {
   /// @param kv  the page tables of this rank's copy of the controllers. A die reads them when it handles an
   ///            event; the controllers have the lowest LP number, so it sees all control events up to its own
   ///            time on any rank.
-  DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv,
+  /// @param foresight  of this rank's region
+  DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv, const Foresight& foresight,
              engine::Duration control_latency);
 
   std::string name() const override;
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
+
+  bool has_foresight() const override { return true; }
+  void foresee(const engine::Event& event, std::span<engine::Duration> least) const override {
+    foresight_.foresee(event.as<Message>(), least);
+  }
+  void foresee_arrivals(std::span<engine::Duration> least) const override {
+    foresight_.foresee_arrivals(least);
+  }
 
   wafer::DieId die() const { return die_; }
   const WorkLedger& ledger() const { return ledger_; }
@@ -150,6 +160,7 @@ class DieProcess final : public engine::LogicalProcess {
   const wafer::CoreModel& core_model_;
   wafer::DieId die_;
   const KvController& kv_;
+  const Foresight& foresight_;
   engine::Duration control_latency_;
   wafer::DieNetwork network_;
   WorkLedger ledger_;

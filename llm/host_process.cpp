@@ -10,8 +10,9 @@ using engine::Duration;
 using engine::Scheduler;
 using engine::Time;
 
-HostProcess::HostProcess(const PipelinePlan& plan, Duration control_latency)
+HostProcess::HostProcess(const PipelinePlan& plan, const Foresight& foresight, Duration control_latency)
     : plan_{plan},
+      foresight_{foresight},
       control_latency_{control_latency},
       credits_{plan.window()},
       lm_head_senders_{plan.tiled().lm_head.senders()} {}

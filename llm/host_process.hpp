@@ -5,6 +5,7 @@
 
 #include "engine/logical_process.hpp"
 #include "engine/region.hpp"
+#include "llm/foresight.hpp"
 #include "llm/gather.hpp"
 #include "llm/message.hpp"
 #include "llm/pipeline_plan.hpp"
@@ -17,11 +18,20 @@ namespace ouro::llm {
 class HostProcess final : public engine::LogicalProcess {
  public:
   /// @param control_latency  of what it tells the controllers
-  HostProcess(const PipelinePlan& plan, engine::Duration control_latency);
+  /// @param foresight        of this rank's region
+  HostProcess(const PipelinePlan& plan, const Foresight& foresight, engine::Duration control_latency);
 
   std::string name() const override { return "host interface"; }
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
+
+  bool has_foresight() const override { return true; }
+  void foresee(const engine::Event& event, std::span<engine::Duration> least) const override {
+    foresight_.foresee(event.as<Message>(), least);
+  }
+  void foresee_arrivals(std::span<engine::Duration> least) const override {
+    foresight_.foresee_arrivals(least);
+  }
 
   const Traffic& traffic() const { return traffic_; }
 
@@ -34,6 +44,7 @@ class HostProcess final : public engine::LogicalProcess {
   void tell_controllers(Message message, MessageKind kind, engine::Scheduler& scheduler);
 
   const PipelinePlan& plan_;
+  const Foresight& foresight_;
   engine::Duration control_latency_;
   std::deque<Token> waiting_;
   int credits_;

@@ -12,11 +12,13 @@ using engine::Scheduler;
 using engine::Time;
 
 ServingController::ServingController(const ServingOptions& options, KvController kv,
-                                     std::unique_ptr<RequestSource> source, int dies)
+                                     std::unique_ptr<RequestSource> source, int dies,
+                                     const Foresight& foresight)
     : options_{options},
       kv_{std::move(kv)},
       source_{std::move(source)},
       dies_{dies},
+      foresight_{foresight},
       sequences_(static_cast<std::size_t>(options.max_running)) {
   for (int slot = options.max_running - 1; slot >= 0; --slot) unused_slots_.push_back(slot);
 }

@@ -10,6 +10,7 @@
 #include "engine/logical_process.hpp"
 #include "engine/region.hpp"
 #include "engine/timeline.hpp"
+#include "llm/foresight.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/message.hpp"
 #include "llm/workload.hpp"
@@ -71,13 +72,22 @@ class ServingController final : public engine::LogicalProcess {
   /// @param source  requests in the order of their arrival; every rank has a source of its own that gives
   ///                the same
   /// @param dies    each is told when a sequence gives its KV back
+  /// @param foresight  of this rank's region
   ServingController(const ServingOptions& options, KvController kv, std::unique_ptr<RequestSource> source,
-                    int dies);
+                    int dies, const Foresight& foresight);
 
   std::string name() const override { return "serving controller"; }
   engine::Channels channels() const override { return {}; }
   void start(engine::Scheduler& scheduler) override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
+
+  bool has_foresight() const override { return true; }
+  void foresee(const engine::Event& /*event*/, std::span<engine::Duration> least) const override {
+    foresight_.foresee_controllers(least);
+  }
+  void foresee_arrivals(std::span<engine::Duration> least) const override {
+    foresight_.foresee_arrivals(least);
+  }
 
   const KvController& kv() const { return kv_; }
   const ServingTotals& totals() const { return totals_; }
@@ -136,6 +146,7 @@ class ServingController final : public engine::LogicalProcess {
   KvController kv_;
   std::unique_ptr<RequestSource> source_;
   int dies_;
+  const Foresight& foresight_;
   std::optional<Request> next_;  ///< not yet admitted, perhaps not yet arrived
 
   struct Preempted {

@@ -16,28 +16,32 @@ engine::Placement place(const Experiment& experiment, const std::vector<int>& ra
 
 }  // namespace
 
-System::System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die)
-    : experiment_{experiment} {
-  region_ = std::make_unique<engine::Region>(rank, ranks, place(experiment, rank_of_die),
-                                             [this](engine::LpId id) { return make(id); });
-}
+System::System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
+               engine::Lookahead lookahead)
+    : experiment_{experiment},
+      foresight_{*experiment.plan, experiment.control_latency, rank_of_die, rank},
+      region_{std::make_unique<engine::Region>(
+          rank, ranks, place(experiment, rank_of_die), [this](engine::LpId id) { return make(id); },
+          engine::RegionOptions{.lookahead = lookahead, .meet_border = [this](const engine::Border& border) {
+                                  foresight_.meet(border);
+                                }})} {}
 
 std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
   const auto& plan = *experiment_.plan;
   if (id == kControllerLp) {
     auto controller = std::make_unique<ServingController>(
         experiment_.serving, experiment_.make_kv_controller(), make_source(experiment_.workload),
-        experiment_.wafer.geometry.dies());
+        experiment_.wafer.geometry.dies(), foresight_);
     controller_ = controller.get();
     return controller;
   }
   if (id == kHostLp) {
-    auto host = std::make_unique<HostProcess>(plan, experiment_.control_latency);
+    auto host = std::make_unique<HostProcess>(plan, foresight_, experiment_.control_latency);
     host_ = host.get();
     return host;
   }
   auto die = std::make_unique<DieProcess>(plan, wafer::DieId{id.value() - kFirstDieLp}, controller_->kv(),
-                                          experiment_.control_latency);
+                                          foresight_, experiment_.control_latency);
   dies_.push_back(die.get());
   return die;
 }

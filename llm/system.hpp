@@ -15,7 +15,8 @@ namespace ouro::llm {
 class System {
  public:
   /// @param rank_of_die  one rank for each die; the host interface goes with the die that it is attached to
-  System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die);
+  System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
+         engine::Lookahead lookahead = engine::Lookahead::promises);
   System(const System&) = delete;
   System& operator=(const System&) = delete;
 
@@ -36,6 +37,7 @@ class System {
   std::unique_ptr<engine::LogicalProcess> make(engine::LpId id);
 
   const Experiment& experiment_;
+  Foresight foresight_;
   ServingController* controller_ = nullptr;  // owned by the region, as the others
   HostProcess* host_ = nullptr;
   std::vector<const DieProcess*> dies_;

@@ -76,6 +76,8 @@ int main(int argc, char** argv) {
   run_app->add_option("--out", run_arguments.out,
                       "result file; default: the experiment's name with .h5, here");
   run_app->add_flag("--force", run_arguments.force, "overwrite the result file");
+  run_app->add_flag("--profile", run_arguments.profile,
+                    "say where the wall time went, and what limits the run");
 
   ouro::tools::ConfigurationArguments check_arguments;
   auto* check_app =

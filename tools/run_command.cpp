@@ -6,9 +6,11 @@
 
 #include "engine/mpi.hpp"
 #include "engine/results_file.hpp"
+#include "engine/synchronizer.hpp"
 #include "llm/experiment.hpp"
 #include "partitions/partition.hpp"
 #include "tools/progress.hpp"
+#include "tools/run_profile.hpp"
 #include "tools/run_settings.hpp"
 #include "tools/run_statistics.hpp"
 #include "tools/run_summary.hpp"
@@ -68,12 +70,13 @@ class Simulation {
   Simulation(const Prepared& prepared, MPI_Comm comm)
       : prepared_{prepared},
         comm_{comm},
-        system_{*prepared.experiment, engine::mpi_rank(comm), engine::mpi_size(comm), prepared.partition},
+        system_{*prepared.experiment, engine::mpi_rank(comm), engine::mpi_size(comm), prepared.partition,
+                prepared.settings.lookahead},
         progress_{expected_tokens(), prepared.settings.heartbeat_seconds},
-        synchronizer_{comm, system_.region(), [this](Time reached) { show_progress(reached); }},
+        synchronizer_{engine::make_synchronizer(comm, system_.region(), synchronizer_options())},
         writer_{*prepared.file, comm, *prepared.experiment} {}
 
-  void run() {
+  void run(bool profile) {
     const double begin = MPI_Wtime();
     writer_.write_head(prepared_.resolved_toml);
     run_to_the_end();
@@ -83,15 +86,23 @@ class Simulation {
     const auto statistics = gather_statistics(comm_, *prepared_.experiment, system_);
     writer_.append_finished(system_.controller());
     writer_.write_results(system_, statistics);
-    writer_.write_engine(report(wall), prepared_.partition);
+    const auto engine_report = report(wall);
+    writer_.write_engine(engine_report, prepared_.partition);
     prepared_.file->commit();
     if (engine::mpi_rank(comm_) == 0) {
       print_summary(std::cout, *prepared_.experiment, system_.controller(), statistics, wall,
                     engine::mpi_size(comm_));
     }
+    if (profile) print_profile(std::cout, comm_, engine_report);
   }
 
  private:
+  engine::SynchronizerOptions synchronizer_options() {
+    return {.kind = prepared_.settings.synchronizer,
+            .stall_limit_seconds = prepared_.settings.stall_limit_seconds,
+            .heartbeat = [this](Time reached) { show_progress(reached); }};
+  }
+
   std::int64_t expected_tokens() const {
     const auto& summary = prepared_.experiment->summary;
     return summary.prompt.total + summary.output.total - static_cast<std::int64_t>(summary.requests);
@@ -104,7 +115,7 @@ class Simulation {
     int stops = 0;
     for (Time next{}; next != engine::kNever;) {
       const Time stop = Time{} + (next.time_since_epoch() / interval + 1) * interval;
-      next = synchronizer_.run_until(stop);
+      next = synchronizer_->run_until(stop);
       writer_.append_finished(system_.controller());
       const auto done = system_.controller().totals().requests_done;
       if (done - written < kRequestsBetweenFlushes && ++stops < kStopsBetweenFlushes) continue;
@@ -120,16 +131,13 @@ class Simulation {
                     system_.region().events()});
   }
 
-  EngineReport report(double wall) const {
-    return {wall, synchronizer_.cost(), system_.region().events(), synchronizer_.transport().messages_sent(),
-            synchronizer_.transport().bytes_sent()};
-  }
+  EngineReport report(double wall) const { return {wall, synchronizer_->cost(), system_.region().events()}; }
 
   const Prepared& prepared_;
   MPI_Comm comm_;
   llm::System system_;
   Progress progress_;
-  engine::WindowSynchronizer synchronizer_;
+  std::unique_ptr<engine::Synchronizer> synchronizer_;
   RunWriter writer_;
 };
 
@@ -159,7 +167,7 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
         "as it is",
         experiment.summary.longest_context, experiment.model.trained_context);
   }
-  Simulation{prepared, comm}.run();
+  Simulation{prepared, comm}.run(arguments.profile);
   logger.info("wrote {}", path.string());
   return 0;
 }

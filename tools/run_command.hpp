@@ -13,6 +13,7 @@ struct RunArguments {
   ConfigurationArguments configuration;
   std::filesystem::path out;  ///< empty: the experiment's name with .h5, in the working directory
   bool force = false;         ///< overwrite `out`
+  bool profile = false;       ///< say where the wall time went
 };
 
 /// Runs one experiment on all ranks of `comm` and writes its result. Collective.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/config.hpp"
+#include "engine/synchronizer.hpp"
 #include "engine/time.hpp"
 
 namespace ouro::tools {
@@ -9,6 +10,9 @@ namespace ouro::tools {
 struct RunSettings {
   engine::Duration flush_interval{};
   double heartbeat_seconds = 1;
+  double stall_limit_seconds = 300;
+  engine::SynchronizerKind synchronizer = engine::SynchronizerKind::window;
+  engine::Lookahead lookahead = engine::Lookahead::promises;
 };
 
 /// @throws InputError  for what is wrong in them

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/synchronizer.hpp"
 #include "engine/verification.hpp"
-#include "engine/window_synchronizer.hpp"
 #include "llm/system.hpp"
 #include "llm/traffic.hpp"
 

@@ -340,12 +340,18 @@ void RunWriter::write_engine(const EngineReport& report, const std::vector<int>&
                    ranks);
   };
   each("events", "1", "events handled, by rank", report.events);
-  each("windows", "1", "synchronization windows", report.cost.windows);
-  each("events_s", "s", "wall time in event handlers", report.cost.events_seconds);
-  each("waiting_s", "s", "wall time waiting for other ranks", report.cost.waiting_seconds);
-  each("packing_s", "s", "wall time packing messages", report.cost.packing_seconds);
-  each("messages_sent", "1", "MPI messages sent", report.messages_sent);
-  each("bytes_sent", "byte", "bytes of those messages", report.bytes_sent);
+  const auto& cost = report.cost;
+  each("windows", "1", "stretches of work between synchronizations", cost.windows);
+  each("events_s", "s", "wall time in event handlers and the event queue", cost.events_seconds);
+  each("waiting_s", "s", "wall time waiting for other ranks", cost.waiting_seconds);
+  each("packing_s", "s", "wall time sending and taking in messages", cost.packing_seconds);
+  each("promising_s", "s", "wall time finding out what can be promised", cost.promising_seconds);
+  each("messages_sent", "1", "batches of events and promises sent to other ranks", cost.messages_sent);
+  each("promises_sent", "1", "of them, those without an event", cost.promises_sent);
+  each("bytes_sent", "byte", "bytes of those batches", cost.bytes_sent);
+  each("promises_tested", "1", "batches with events that came after a promise", cost.promises_tested);
+  each("promise_slack_ps", "ps", "mean over them of their earliest event's time less the promise",
+       cost.promises_tested == 0 ? 0.0 : cost.slack_ps / static_cast<double>(cost.promises_tested));
   each("peak_memory_mb", "MB", "largest resident memory", peak_memory_mb());
   write_whole<std::int32_t>({"/engine/rank_of_die", "1", "rank that simulated each die"},
                             {rank_of_die.begin(), rank_of_die.end()});

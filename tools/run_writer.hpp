@@ -6,20 +6,11 @@
 #include <vector>
 
 #include "engine/results_file.hpp"
-#include "engine/window_synchronizer.hpp"
 #include "llm/system.hpp"
+#include "tools/run_profile.hpp"
 #include "tools/run_statistics.hpp"
 
 namespace ouro::tools {
-
-/// What only this run of the simulator has; the only part of a result that may differ between runs.
-struct EngineReport {
-  double wall_seconds = 0;
-  engine::SynchronizationCost cost;
-  std::uint64_t events = 0;
-  std::uint64_t messages_sent = 0;
-  std::uint64_t bytes_sent = 0;
-};
 
 /// Writes the groups of a result file. All member functions are collective.
 class RunWriter {

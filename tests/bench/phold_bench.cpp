@@ -2,13 +2,15 @@
 //
 //   mpirun -n R build/release/tests/phold_bench [lps] [start events] [remote] [lookahead / mean] [repeats]
 //
-// Prints committed events a second, median of the repeats, interleaved with the hold model.
+// Prints committed events a second for each synchronizer, median of the repeats, interleaved with the hold
+// model.
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <queue>
+#include <utility>
 
 #include "tests/engine/phold_run.hpp"
 
@@ -41,11 +43,11 @@ double hold_model_rate(const tests::PholdConfig& config) {
   return kHolds / (MPI_Wtime() - start);
 }
 
-double phold_rate(const tests::PholdConfig& config) {
+double phold_rate(const tests::PholdConfig& config, engine::SynchronizerKind kind) {
   MPI_Barrier(MPI_COMM_WORLD);
   const double start = MPI_Wtime();
-  const auto verdict = tests::run_phold(MPI_COMM_WORLD, config,
-                                        tests::in_blocks(config.objects, engine::mpi_size(MPI_COMM_WORLD)));
+  const auto verdict = tests::run_phold(
+      MPI_COMM_WORLD, config, tests::in_blocks(config.objects, engine::mpi_size(MPI_COMM_WORLD)), kind);
   return static_cast<double>(verdict.events) / (MPI_Wtime() - start);
 }
 
@@ -66,16 +68,17 @@ int main(int argc, char** argv) {
   config.end = engine::Time{} + engine::Duration{static_cast<std::int64_t>(
                                     events_wanted / (config.objects * config.start_events) *
                                     static_cast<double>((config.mean + config.lookahead).count()))};
-  std::vector<double> holds, rates;
+  std::vector<double> holds, windows, null_messages;
   for (int i = 0; i < static_cast<int>(argument(argc, argv, 5, 3)); ++i) {
     holds.push_back(hold_model_rate(config));
-    rates.push_back(phold_rate(config));
+    windows.push_back(phold_rate(config, engine::SynchronizerKind::window));
+    null_messages.push_back(phold_rate(config, engine::SynchronizerKind::null_message));
   }
-  if (engine::mpi_rank(MPI_COMM_WORLD) == 0) {
-    fmt::print(
-        "{} LPs, {} start events, remote {}, ranks {}: {:.2f} M events/s; hold model {:.2f} M/s; ratio "
-        "{:.2f}\n",
-        config.objects, config.start_events, config.remote, engine::mpi_size(MPI_COMM_WORLD),
-        median(rates) / 1e6, median(holds) / 1e6, median(rates) / median(holds));
-  }
+  if (engine::mpi_rank(MPI_COMM_WORLD) != 0) return 0;
+  const double hold = median(holds);
+  fmt::print("{} LPs, {} start events, remote {}, ranks {}: hold model {:.2f} M events/s", config.objects,
+             config.start_events, config.remote, engine::mpi_size(MPI_COMM_WORLD), hold / 1e6);
+  for (const auto& [name, rates] : {std::pair{"window", windows}, std::pair{"null-message", null_messages}})
+    fmt::print("; {} {:.2f} M/s, ratio {:.2f}", name, median(rates) / 1e6, median(rates) / hold);
+  fmt::print("\n");
 }

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "engine/mpi.hpp"
+#include "engine/synchronizer.hpp"
 #include "engine/verification.hpp"
-#include "engine/window_synchronizer.hpp"
 #include "tests/engine/phold.hpp"
 
 namespace ouro::tests {
@@ -20,11 +20,11 @@ inline engine::Placement in_blocks(std::uint32_t objects, int ranks) {
 
 /// Collective over `comm`.
 inline engine::RunVerdict run_phold(MPI_Comm comm, const PholdConfig& config,
-                                    const engine::Placement& placement) {
+                                    const engine::Placement& placement,
+                                    engine::SynchronizerKind kind = engine::SynchronizerKind::null_message) {
   engine::Region region{engine::mpi_rank(comm), engine::mpi_size(comm), placement,
                         [&](engine::LpId id) { return std::make_unique<PholdLp>(config, id); }};
-  engine::WindowSynchronizer synchronizer{comm, region};
-  synchronizer.run_until(config.end);
+  engine::make_synchronizer(comm, region, {.kind = kind})->run_until(config.end);
   return engine::verify_run(comm, region);
 }
 

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <string>
 
 #include "engine/error.hpp"
 #include "engine/region.hpp"
@@ -74,7 +76,7 @@ TEST(Region, ASendWithoutAChannelEndsTheRun) {
                       [](const Event&, Scheduler& scheduler) { scheduler.send(LpId{1}, 1ns, Ping{0}); });
                 }};
   const Event wake{Time{Duration{1ns}}, LpId{0}, LpId{0}, 0, {}};
-  region.receive({&wake, 1});
+  region.receive({&wake, 1}, Time{});
   EXPECT_THROW(region.run_before(kNever), CausalityError);
 }
 
@@ -86,9 +88,9 @@ TEST(Region, AnEventBelowTheReceiversClockEndsTheRunAndOneAtTheClockDoesNot) {
                 }};
   region.run_before(kNever);
   const Event same{Time{Duration{5ns}}, LpId{0}, LpId{0}, 8, {}};
-  EXPECT_NO_THROW(region.receive({&same, 1}));
+  EXPECT_NO_THROW(region.receive({&same, 1}, Time{}));
   const Event past{Time{5ns - kTick}, LpId{0}, LpId{0}, 9, {}};
-  EXPECT_THROW(region.receive({&past, 1}), CausalityError);
+  EXPECT_THROW(region.receive({&past, 1}, Time{}), CausalityError);
 }
 
 TEST(Region, WhatAReplicaSendsReachesTheLpsOfItsOwnRankOnly) {
@@ -123,7 +125,187 @@ TEST(Region, WhatIsSentToAReplicatedLpGoesToEveryRank) {
   EXPECT_EQ(region.pending(), 1U);
   EXPECT_EQ(region.outgoing(1).size(), 1U);
   EXPECT_EQ(region.outgoing(2).size(), 1U);
-  EXPECT_EQ(region.lookahead(), Duration{1ns});
+  EXPECT_EQ(region.shortest_way(), Duration{1ns});
+}
+
+TEST(Region, ACircleWithoutLookaheadAcrossRanksIsRefusedByNameOnEachOfThem) {
+  for (const int rank : {0, 1}) {
+    const LpId other{static_cast<LpId::Value>(1 - rank)};
+    try {
+      Region region{
+          rank, 2, {0, 1}, [&](LpId) {
+            return std::make_unique<ScriptedLp>(Channels{{{other, Duration::zero()}}, {}}, nullptr, nullptr);
+          }};
+      FAIL() << "accepted a circle without lookahead on rank " << rank;
+    } catch (const ContractError& error) {
+      EXPECT_EQ(error.what(), "'scripted' promises no lookahead to LP " + std::to_string(other.value()));
+    }
+  }
+}
+
+// What an LP foresees is checked against what it does.
+
+/// An LP that promises for every event, whatever it then does.
+class ProphetLp final : public LogicalProcess {
+ public:
+  struct Promise {
+    Duration pending;   // by foresee(), for every target
+    Duration arriving;  // by foresee_arrivals()
+  };
+
+  ProphetLp(std::string name, Channels channels, Promise promise, ScriptedLp::Handler handler = {})
+      : name_{std::move(name)},
+        channels_{std::move(channels)},
+        promise_{promise},
+        handler_{std::move(handler)} {}
+
+  std::string name() const override { return name_; }
+  Channels channels() const override { return channels_; }
+  void handle(const Event& event, Scheduler& scheduler) override {
+    if (handler_) handler_(event, scheduler);
+  }
+
+  bool has_foresight() const override { return true; }
+  void foresee(const Event&, std::span<Duration> least) const override {
+    std::fill(least.begin(), least.end(), promise_.pending);
+  }
+  void foresee_arrivals(std::span<Duration> least) const override {
+    std::fill(least.begin(), least.end(), promise_.arriving);
+  }
+
+ private:
+  std::string name_;
+  Channels channels_;
+  Promise promise_;
+  ScriptedLp::Handler handler_;
+};
+
+void receive_at(Region& region, Duration time, Time promised = {}) {
+  const Event event{Time{time}, LpId{0}, LpId{1}, 0, {}};
+  region.receive({&event, 1}, promised);
+}
+
+template <class Run>
+std::string causality_error_of(const Run& run) {
+  try {
+    run();
+  } catch (const CausalityError& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+/// LP 0 foresees 100 ns and sends to LP 1, on the other rank, after `delay`.
+void send_to_the_other_rank(Duration delay) {
+  const auto send = [&](const Event&, Scheduler& scheduler) { scheduler.send(LpId{1}, delay, Ping{0}); };
+  Region region{0, 2, {0, 1}, [&](LpId) {
+                  return std::make_unique<ProphetLp>("prophet", Channels{{{LpId{1}, 10ns}}, {}},
+                                                     ProphetLp::Promise{100ns, 100ns}, send);
+                }};
+  receive_at(region, 5ns);
+  region.run_before(kNever);
+}
+
+TEST(Region, ASendToAnotherRankThatWasForeseenIsAcceptedAndOneTickEarlierEndsTheRun) {
+  EXPECT_NO_THROW(send_to_the_other_rank(100ns));
+  EXPECT_EQ(causality_error_of([] { send_to_the_other_rank(100ns - kTick); }),
+            "an event for LP 1 at 104999 ps, sent by 'prophet' at 5000 ps, can reach rank 1 at 104999 ps, "
+            "before the promised 105000 ps");
+}
+
+/// LP 0 foresees 100 ns and sends to LP 2 on its own rank after 10 ns, which foresees `next`.
+void send_to_a_prophet_of_this_rank(Duration next) {
+  const auto send = [](const Event&, Scheduler& scheduler) { scheduler.send(LpId{2}, 10ns, Ping{0}); };
+  Region region{
+      0, 2, {0, 1, 0}, [&](LpId id) {
+        const Channels channels{{{LpId{1}, 10ns}, {LpId{2}, 10ns}}, {}};
+        if (id == LpId{0}) {
+          return std::make_unique<ProphetLp>("first", channels, ProphetLp::Promise{100ns, 100ns}, send);
+        }
+        return std::make_unique<ProphetLp>("second", channels, ProphetLp::Promise{next, next});
+      }};
+  receive_at(region, 5ns);
+  region.run_before(kNever);
+}
+
+TEST(Region, AnEventThatForeseesLessThanTheOneItFollowsFromEndsTheRun) {
+  EXPECT_NO_THROW(send_to_a_prophet_of_this_rank(90ns));
+  EXPECT_EQ(
+      causality_error_of([] { send_to_a_prophet_of_this_rank(90ns - kTick); }),
+      "an event for LP 2 at 15000 ps, sent by 'first' at 5000 ps, can reach rank 1 at 104999 ps, before "
+      "the promised 105000 ps");
+}
+
+/// LP 0 foresees `pending` from each event, and `arriving` from those of other ranks.
+void receive_with_foresight(Duration pending, Duration arriving) {
+  Region region{0, 2, {0, 1}, [&](LpId) {
+                  return std::make_unique<ProphetLp>("prophet", Channels{{{LpId{1}, 10ns}}, {}},
+                                                     ProphetLp::Promise{pending, arriving});
+                }};
+  EXPECT_EQ(region.transit_to(1), arriving);
+  receive_at(region, 7ns);
+  EXPECT_EQ(region.promise_to(1), Time{7ns + pending});
+}
+
+TEST(Region, AnArrivingEventThatForeseesLessThanAnyShouldEndsTheRun) {
+  EXPECT_NO_THROW(receive_with_foresight(100ns, 100ns));
+  EXPECT_EQ(causality_error_of([] { receive_with_foresight(100ns - kTick, 100ns); }),
+            "an event for LP 0 at 7000 ps, sent by LP 1, can reach rank 1 at 106999 ps, before the promised "
+            "107000 ps");
+}
+
+TEST(Region, AnEventBelowWhatItsRankPromisedEndsTheRunAndOneAtThatTimeDoesNot) {
+  Region region{
+      0, 2, {0, 1}, [](LpId) { return std::make_unique<ScriptedLp>(Channels{}, nullptr, nullptr); }};
+  const Time promised{5ns};
+  EXPECT_NO_THROW(receive_at(region, 5ns, promised));
+  EXPECT_EQ(causality_error_of([&] { receive_at(region, 5ns - kTick, promised); }),
+            "LP 0 receives an event from LP 1 for 4999 ps, but its rank had promised none before 5000 ps");
+}
+
+/// Rank 0 of three, with one event, for `pending` at 100 ns:
+///
+///     0 -10 ns-> 1 -5 ns-> 2 (rank 1)
+///     0 -20 ns-> 3 (every rank), which reaches 0, 1 and 4 at once
+///     4 -7 ns-> 5 (rank 2)
+Region make_small_graph(LpId pending) {
+  return Region{0, 3, {0, 0, 1, kEveryRank, 0, 2}, [&](LpId id) {
+                  Channels channels;
+                  if (id == LpId{0}) channels.to = {{LpId{1}, 10ns}, {LpId{3}, 20ns}};
+                  if (id == LpId{1}) channels.to = {{LpId{2}, 5ns}};
+                  if (id == LpId{4}) channels.to = {{LpId{5}, 7ns}};
+                  const auto start = [=](Scheduler& scheduler) {
+                    if (id == pending) scheduler.send(id, 100ns, Ping{0});
+                  };
+                  return std::make_unique<ScriptedLp>(channels, start, nullptr);
+                }};
+}
+
+TEST(Region, PromisesTheShortestWayOverChannelsFromWhatIsPending) {
+  const auto first = make_small_graph(LpId{0});
+  EXPECT_EQ(first.promise_to(1), Time{115ns});  // by LP 1
+  EXPECT_EQ(first.promise_to(2), Time{120ns});  // the copies of LP 3
+  EXPECT_EQ(first.promise_to_all(), Time{115ns});
+  const auto second = make_small_graph(LpId{1});
+  EXPECT_EQ(second.promise_to(1), Time{105ns});
+  EXPECT_EQ(second.promise_to(2), kNever);
+  const auto last = make_small_graph(LpId{4});
+  EXPECT_EQ(last.promise_to(1), kNever);
+  EXPECT_EQ(last.promise_to(2), Time{107ns});
+}
+
+TEST(Region, PromisesForWhatAReplicatedLpMayForwardAtOnce) {
+  const auto region = make_small_graph(LpId{3});
+  EXPECT_EQ(region.promise_to(1), Time{105ns});  // by LP 1
+  EXPECT_EQ(region.promise_to(2), Time{107ns});  // by LP 4
+}
+
+TEST(Region, TransitIsTheShortestWayFromAnyOfItsLps) {
+  const auto region = make_small_graph(LpId{0});
+  EXPECT_EQ(region.peers(), (std::vector<int>{1, 2}));
+  EXPECT_EQ(region.transit_to(1), Duration{5ns});
+  EXPECT_EQ(region.transit_to(2), Duration{7ns});
+  EXPECT_EQ(region.shortest_way(), Duration{5ns});
 }
 
 }  // namespace

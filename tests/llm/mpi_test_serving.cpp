@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/synchronizer.hpp"
 #include "engine/verification.hpp"
-#include "engine/window_synchronizer.hpp"
 #include "llm/system.hpp"
 #include "tests/llm/toy.hpp"
 #include "tests/mpi_ranks.hpp"
@@ -102,6 +102,16 @@ std::vector<Lengths> growing_requests() {
 /// Slow die borders make windows long, and tests with thousands of tokens short.
 constexpr const char* kSlowBorders = "wafer.noc.die_crossing_latency=200 cycles";
 
+/// How the ranks keep in step.
+struct Way {
+  engine::SynchronizerKind kind = engine::SynchronizerKind::null_message;
+  engine::Lookahead lookahead = engine::Lookahead::promises;
+};
+constexpr Way kWays[] = {{engine::SynchronizerKind::null_message, engine::Lookahead::promises},
+                         {engine::SynchronizerKind::window, engine::Lookahead::promises},
+                         {engine::SynchronizerKind::null_message, engine::Lookahead::link},
+                         {engine::SynchronizerKind::window, engine::Lookahead::link}};
+
 /// What came of a run; the same on all ranks.
 struct Served {
   engine::RunVerdict verdict;
@@ -117,10 +127,11 @@ void sum_over_ranks(MPI_Comm comm, std::int64_t& value) {
 }
 
 /// Collective over `comm`.
-Served serve(MPI_Comm comm, const Workload& workload, const std::vector<int>& rank_of_die) {
-  llm::System system{workload.experiment(), engine::mpi_rank(comm), engine::mpi_size(comm), rank_of_die};
-  engine::WindowSynchronizer synchronizer{comm, system.region()};
-  EXPECT_EQ(synchronizer.run_until(engine::kNever), engine::kNever);
+Served serve(MPI_Comm comm, const Workload& workload, const std::vector<int>& rank_of_die, Way way = {}) {
+  llm::System system{workload.experiment(), engine::mpi_rank(comm), engine::mpi_size(comm), rank_of_die,
+                     way.lookahead};
+  const auto synchronizer = engine::make_synchronizer(comm, system.region(), {.kind = way.kind});
+  EXPECT_EQ(synchronizer->run_until(engine::kNever), engine::kNever);
   EXPECT_NO_THROW(system.check_finished());
 
   Served served{.verdict = engine::verify_run(comm, system.region()),
@@ -199,8 +210,9 @@ void expect_the_same_however_it_is_cut(const Workload& workload, int ranks) {
   if (!comm) return;  // this rank sits the case out
   const auto alone = serve_here(workload);
   expect_a_sound_run(workload, alone);
+  auto way = static_cast<std::size_t>(ranks);  // so that all ways and cuts meet over the numbers of ranks
   for (const auto cut : {Cut::rows, Cut::rectangles, Cut::scattered}) {
-    const auto served = serve(*comm, workload, cut_dies(cut, ranks));
+    const auto served = serve(*comm, workload, cut_dies(cut, ranks), kWays[way++ % std::size(kWays)]);
     EXPECT_EQ(served.verdict.events, alone.verdict.events);
     EXPECT_EQ(served.verdict.digest, alone.verdict.digest) << "cut " << static_cast<int>(cut);
     EXPECT_EQ(served.traffic.flits_sent, alone.traffic.flits_sent);

@@ -83,6 +83,8 @@ class BadInput(ProgramTest):
     def test_check_refuses_all_that_run_refuses(self):
         for table, setting, key in (("output", 'flush_interval = "0 ms"', "output.flush_interval"),
                                     ("engine", 'synchronizer = "windows"', "engine.synchronizer"),
+                                    ("engine", 'lookahead = "links"', "engine.lookahead"),
+                                    ("engine", 'stall_limit = "0 s"', "engine.stall_limit"),
                                     ("engine", 'heartbeat = "1"', "engine.heartbeat")):
             self.expect_setting_refused(table, setting, key)
             self.expect_refusal("small.toml:2", key)

@@ -39,6 +39,17 @@ class OneAnswer(ProgramTest):
                     self.run_ok(out, *settings, ranks=ranks)
                     self.expect_equal("one.h5", out)
 
+    def test_both_synchronizers_with_and_without_promises(self):
+        self.experiment(FIXED)
+        self.run_ok("one.h5")
+        for ranks in (2, 4):
+            for synchronizer in ("window", "null-message"):
+                for lookahead in ("promises", "link"):
+                    with self.subTest(ranks=ranks, synchronizer=synchronizer, lookahead=lookahead):
+                        settings = assign(f"engine.synchronizer={synchronizer}", f"engine.lookahead={lookahead}")
+                        self.run_ok("way.h5", "--force", *settings, ranks=ranks)
+                        self.expect_equal("one.h5", "way.h5")
+
     def test_a_machine_that_is_cut_finely_is_the_same_on_any_ranks(self):
         self.experiment(FIXED)
         self.run_ok("one.h5", *FINELY)

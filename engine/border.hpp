@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+namespace ouro::engine {
+
+/// The rank of every LP, by id. An LP that is replicated has a copy on every rank: each copy handles every
+/// event sent to it, and what a copy sends reaches the LPs of its own rank only, since the other copies send
+/// the same to theirs.
+using Placement = std::vector<int>;
+inline constexpr int kEveryRank = -1;
+
+/// The places beyond a region's border that it can send to: promises are made for each of them.
+struct Border {
+  /// Increasing ranks, each for the LPs that live there only. If the region sends to replicated LPs,
+  /// kEveryRank comes first: their copies on all other ranks, one more neighbour.
+  std::vector<int> targets;
+};
+
+}  // namespace ouro::engine

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <mpi.h>
+
+#include <ostream>
+
+#include "engine/synchronizer.hpp"
+
+namespace ouro::tools {
+
+/// What only this run of the simulator has; the only part of a result that may differ between runs.
+struct EngineReport {
+  double wall_seconds = 0;
+  engine::SynchronizationCost cost;
+  std::uint64_t events = 0;
+};
+
+/// A line for each rank of where its wall time went, and a sentence on what limits the run. Rank 0 prints.
+/// Collective.
+void print_profile(std::ostream& out, MPI_Comm comm, const EngineReport& report);
+
+}  // namespace ouro::tools
