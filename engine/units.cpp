@@ -168,6 +168,16 @@ UnitTable byte_units() {
            {"TiB", kKibi * kKibi * kKibi * kKibi}}};
 }
 
+UnitTable bandwidth_units() {
+  return {"a bandwidth such as \"12 GB/s\"",
+          "bytes/s",
+          {{"B/s", 1},
+           {"KB/s", 1'000},
+           {"MB/s", 1'000'000},
+           {"GB/s", 1'000'000'000},
+           {"TB/s", 1'000'000'000'000}}};
+}
+
 UnitTable bit_units() {
   return {"a number of bits such as \"256 bit\"", "bits", {{"bit", 1}, {"bits", 1}}};
 }

@@ -42,6 +42,8 @@ UnitTable frequency_units();
 UnitTable cycle_units();
 /// B; KB, MB, GB, TB are powers of 1000 and KiB, MiB, GiB, TiB powers of 1024; in bytes.
 UnitTable byte_units();
+/// B/s, KB/s, MB/s, GB/s, TB/s, powers of 1000; in bytes/s.
+UnitTable bandwidth_units();
 /// bit, bits.
 UnitTable bit_units();
 /// fJ, pJ, nJ, each followed by `per`, such as "/bit/mm"; in femtojoules.

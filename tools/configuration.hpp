@@ -14,7 +14,11 @@ struct ConfigurationArguments {
   std::vector<std::string> assignments;  ///< section.key=value
 };
 
-/// The defaults of all folders, the user's file, and the assignments.
+/// The defaults of all folders, the text of an experiment, and the assignments.
+engine::Config make_configuration(const engine::ConfigText& experiment,
+                                  const std::vector<std::string>& assignments);
+
+/// The same for the user's file.
 engine::Config load_configuration(const ConfigurationArguments& arguments);
 
 }  // namespace ouro::tools

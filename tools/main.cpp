@@ -10,6 +10,7 @@
 #include "engine/mpi.hpp"
 #include "tools/check_command.hpp"
 #include "tools/diff_command.hpp"
+#include "tools/project_command.hpp"
 #include "tools/run_command.hpp"
 #include "tools/version.hpp"
 
@@ -53,11 +54,26 @@ int run(const ouro::tools::RunArguments& arguments, int argc, char** argv) {
   return code;
 }
 
-void add_configuration(CLI::App& command, ouro::tools::ConfigurationArguments& arguments) {
-  command.add_option("FILE.toml", arguments.file, "the experiment")->required();
-  command.add_option("--set", arguments.assignments, "section.key=value, over what the file says")
+void add_assignments(CLI::App& command, std::vector<std::string>& assignments) {
+  command.add_option("--set", assignments, "section.key=value, over what the file says")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");
+}
+
+void add_configuration(CLI::App& command, ouro::tools::ConfigurationArguments& arguments) {
+  command.add_option("FILE.toml", arguments.file, "the experiment")->required();
+  add_assignments(command, arguments.assignments);
+}
+
+void add_projection(CLI::App& command, ouro::tools::ProjectArguments& arguments) {
+  command.add_option("RUN.h5", arguments.result, "the run, with what it measured of itself")->required();
+  command.add_option("--ranks", arguments.ranks, "how many, such as 1,2,4")->required();
+  command.add_option("--latency", arguments.latency, "of a message of that cluster, such as 1.5us")
+      ->required();
+  command.add_option("--bandwidth", arguments.bandwidth, "of its network, such as 12GB/s")->required();
+  command.add_option("--synchronizer", arguments.synchronizer, "null-message or window; default: the run's");
+  command.add_option("--lookahead", arguments.lookahead, "promises or link; default: the run's");
+  add_assignments(command, arguments.assignments);
 }
 
 }  // namespace
@@ -89,13 +105,19 @@ int main(int argc, char** argv) {
   diff_app->add_option("A.h5", a)->required();
   diff_app->add_option("B.h5", b)->required();
 
-  for (auto* command : {run_app, check_app, diff_app}) command->set_version_flag("--version", app.version());
+  ouro::tools::ProjectArguments project_arguments;
+  auto* project_app =
+      app.add_subcommand("project", "Predicts how long a run would take on the ranks of a cluster");
+  add_projection(*project_app, project_arguments);
+
+  for (auto* command : {run_app, check_app, diff_app, project_app})
+    command->set_version_flag("--version", app.version());
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
-      fmt::print(stderr, "ouroboros: there is no command '{}'; known: run, check, diff\n",
+      fmt::print(stderr, "ouroboros: there is no command '{}'; known: run, check, diff, project\n",
                  app.remaining().front());
       return kInputAtFault;
     }
@@ -105,7 +127,11 @@ int main(int argc, char** argv) {
   const auto logger = make_logger(0);
   return guarded(*logger, [&] {
     if (diff_app->parsed()) return ouro::tools::diff(a, b) ? 0 : kDifferent;
-    ouro::tools::check(check_arguments);
+    if (project_app->parsed()) {
+      ouro::tools::project(project_arguments);
+    } else {
+      ouro::tools::check(check_arguments);
+    }
     return 0;
   });
 }

@@ -1,0 +1,89 @@
+#include "engine/virtual_windows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/error.hpp"
+
+namespace ouro::engine {
+namespace {
+
+void work_before(VirtualRank& rank, Time bound) {
+  rank.region().run_before(bound);
+  rank.charge_events();
+}
+
+}  // namespace
+
+VirtualWindows::VirtualWindows(VirtualRanks& ranks, double collective_seconds)
+    : ranks_{ranks},
+      collective_seconds_{collective_seconds},
+      neighbours_{find_all_neighbours(ranks)},
+      onward_(ranks.size(), kForever),
+      shortest_{shortest_way(ranks)} {
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    const auto& region = ranks[i].region();
+    for (const int peer : region.peers()) onward_[i] = std::min(onward_[i], region.transit_to(peer));
+  }
+}
+
+void VirtualWindows::run_until(Time stop) {
+  while (true) {
+    Agreement agreement;
+    for (auto& rank : ranks_) add_state(rank, agreement);
+    for (auto& rank : ranks_) send_batches(rank);
+    const double agreed = latest_clock(ranks_) + collective_seconds_;
+    for (auto& rank : ranks_) {
+      receive_batches(rank);
+      work_before(rank, std::min(later_by(reached_, shortest_), stop));
+      rank.wait_until(agreed);
+    }
+    if (agreement.next_event >= stop) return;
+
+    if (agreement.promise <= agreement.next_event) {
+      throw ContractError{fmt::format("the earliest event is at {} ps and promises nothing after {} ps",
+                                      picoseconds(agreement.next_event), picoseconds(agreement.promise))};
+    }
+    reached_ = std::min(agreement.promise, stop);
+    for (auto& rank : ranks_) {
+      work_before(rank, reached_);
+      rank.count_stretch();
+    }
+  }
+}
+
+const std::vector<Neighbour>& VirtualWindows::neighbours_of(VirtualRank& rank) const {
+  return neighbours_[static_cast<std::size_t>(rank.region().rank())];
+}
+
+void VirtualWindows::add_state(VirtualRank& rank, Agreement& agreement) const {
+  auto& region = rank.region();
+  agreement.next_event = std::min(agreement.next_event, region.next_time());
+  agreement.promise = std::min(agreement.promise, region.promise_to_all());
+  for (const auto& neighbour : neighbours_of(rank)) {
+    const auto onward = onward_[static_cast<std::size_t>(neighbour.rank)];
+    for (const auto& event : region.outgoing(neighbour.rank)) {
+      agreement.next_event = std::min(agreement.next_event, event.time);
+      agreement.promise = std::min(agreement.promise, later_by(event.time, onward));
+    }
+  }
+  rank.charge_promises();
+}
+
+void VirtualWindows::send_batches(VirtualRank& rank) const {
+  for (const auto& neighbour : neighbours_of(rank)) {
+    if (neighbour.hears_from_here) rank.send(neighbour.rank, {}, rank.region().outgoing(neighbour.rank));
+  }
+}
+
+void VirtualWindows::receive_batches(VirtualRank& rank) {
+  for (const auto& neighbour : neighbours_of(rank)) {
+    if (!neighbour.sends_here) continue;
+    rank.wait_until(rank.next_arrival());
+    rank.try_receive(batch_);  // of whoever's comes next
+    rank.region().receive(batch_.events, reached_);
+  }
+}
+
+}  // namespace ouro::engine
