@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/mpl/bool.hpp>
 #include <boost/serialization/is_bitwise_serializable.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <tuple>
 #include <type_traits>
 
@@ -49,6 +51,13 @@ struct Event {
     std::memcpy(payload.data(), &content, sizeof content);
   }
 };
+
+/// kNever if there is none.
+inline Time earliest_of(std::span<const Event> events) {
+  Time earliest = kNever;
+  for (const auto& event : events) earliest = std::min(earliest, event.time);
+  return earliest;
+}
 
 static_assert(sizeof(Event) == 64 && std::is_trivially_copyable_v<Event>);
 

@@ -16,12 +16,6 @@ constexpr int kFewestWays = 2, kMostWays = 1024;
 // and is spent on promises if a rank sends so many batches, and more than one for so many events
 constexpr std::uint64_t kManyBatches = 64, kFewEventsOfBatch = 4;
 
-Time earliest_of(const std::vector<Event>& events) {
-  Time earliest = kNever;
-  for (const auto& event : events) earliest = std::min(earliest, event.time);
-  return earliest;
-}
-
 }  // namespace
 
 NullMessageProtocol::NullMessageProtocol(Region& region, Courier& courier,

@@ -188,6 +188,10 @@ Duration Region::transit_to(int peer) const {
   return transit;
 }
 
+Duration Region::transit_to_all() const {
+  return transit_.empty() ? kForever : *std::min_element(transit_.begin(), transit_.end());
+}
+
 void Region::foresee(const Event& event, std::span<Duration> least) const {
   const auto& slot = slots_[event.to.value()];
   if (slot.has_foresight) {

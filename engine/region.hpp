@@ -62,6 +62,9 @@ class Region {
   /// arrives at an LP of `peer` sooner than this after that event; kForever if nothing can.
   Duration transit_to(int peer) const;
 
+  /// The least of transit_to() over all peers.
+  Duration transit_to_all() const;
+
   /// What is to be sent to `peer`; the synchronizer takes it from here.
   std::vector<Event>& outgoing(int peer) { return outgoing_[static_cast<std::size_t>(peer)]; }
 

@@ -22,10 +22,7 @@ VirtualWindows::VirtualWindows(VirtualRanks& ranks, double collective_seconds)
       neighbours_{find_all_neighbours(ranks)},
       onward_(ranks.size(), kForever),
       shortest_{shortest_way(ranks)} {
-  for (std::size_t i = 0; i < ranks.size(); ++i) {
-    const auto& region = ranks[i].region();
-    for (const int peer : region.peers()) onward_[i] = std::min(onward_[i], region.transit_to(peer));
-  }
+  for (std::size_t i = 0; i < ranks.size(); ++i) onward_[i] = ranks[i].region().transit_to_all();
 }
 
 void VirtualWindows::run_until(Time stop) {
@@ -63,10 +60,9 @@ void VirtualWindows::add_state(VirtualRank& rank, Agreement& agreement) const {
   agreement.promise = std::min(agreement.promise, region.promise_to_all());
   for (const auto& neighbour : neighbours_of(rank)) {
     const auto onward = onward_[static_cast<std::size_t>(neighbour.rank)];
-    for (const auto& event : region.outgoing(neighbour.rank)) {
-      agreement.next_event = std::min(agreement.next_event, event.time);
-      agreement.promise = std::min(agreement.promise, later_by(event.time, onward));
-    }
+    const Time sent = earliest_of(region.outgoing(neighbour.rank));
+    agreement.next_event = std::min(agreement.next_event, sent);
+    agreement.promise = std::min(agreement.promise, later_by(sent, onward));
   }
   rank.charge_promises();
 }

@@ -17,9 +17,7 @@ constexpr std::uint64_t kEventsOfStretch = 4096;  // between looks at the watch
 
 /// Of each rank, the shortest way from an event that it receives to anything that it sends.
 std::vector<std::int64_t> gather_transits(MPI_Comm comm, const Region& region) {
-  auto shortest = kForever;
-  for (const int peer : region.peers()) shortest = std::min(shortest, region.transit_to(peer));
-  std::int64_t mine = shortest.count();
+  const std::int64_t mine = region.transit_to_all().count();
   std::vector<std::int64_t> all(static_cast<std::size_t>(mpi_size(comm)));
   MPI_Allgather(&mine, 1, MPI_INT64_T, all.data(), 1, MPI_INT64_T, comm);
   return all;
@@ -72,10 +70,9 @@ WindowSynchronizer::Agreement WindowSynchronizer::state_here() {
   Time next = region_.next_time();
   Time promise = region_.promise_to_all();
   for (std::size_t i = 0; i < neighbours_.size(); ++i) {
-    for (const auto& event : region_.outgoing(neighbours_[i].rank)) {
-      next = std::min(next, event.time);
-      promise = std::min(promise, later_by(event.time, onward_[i]));
-    }
+    const Time sent = earliest_of(region_.outgoing(neighbours_[i].rank));
+    next = std::min(next, sent);
+    promise = std::min(promise, later_by(sent, onward_[i]));
   }
   return {picoseconds(next), picoseconds(promise)};
 }
@@ -97,10 +94,8 @@ void WindowSynchronizer::receive_batches() {
     const Stopwatch packing{cost_.packing_seconds};
     region_.receive(batch_.events, reached_);
     if (batch_.events.empty()) continue;
-    const auto earliest = std::min_element(batch_.events.begin(), batch_.events.end(),
-                                           [](const Event& a, const Event& b) { return a.time < b.time; });
     ++cost_.promises_tested;
-    cost_.slack_ps += static_cast<double>((earliest->time - reached_).count());
+    cost_.slack_ps += static_cast<double>((earliest_of(batch_.events) - reached_).count());
   }
 }
 
