@@ -12,10 +12,20 @@ namespace ouro::engine {
 /// G. Tene's HdrHistogram.
 class Histogram {
  public:
-  void add(std::int64_t value) {
-    ++buckets_[bucket(static_cast<std::uint64_t>(value))];
-    ++count_;
+  void add(std::int64_t value, std::int64_t count = 1) {
+    buckets_[bucket(static_cast<std::uint64_t>(value))] += count;
+    count_ += count;
   }
+
+  /// Calls `visit` with the smallest value of each bucket that is not empty, and its count; to add() these to
+  /// another histogram merges the two.
+  template <class Visitor>
+  void for_each(const Visitor& visit) const {
+    for (const auto& [bucket, count] : buckets_) visit(lowest(bucket), count);
+  }
+
+  /// Smallest value of the first bucket; 0 if there are none.
+  std::int64_t least() const { return buckets_.empty() ? 0 : lowest(buckets_.begin()->first); }
 
   std::int64_t count() const { return count_; }
 

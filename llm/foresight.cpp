@@ -21,9 +21,9 @@ Foresight::Foresight(const PipelinePlan& plan, Duration control_latency, const s
     die_column_of_x_.push_back(static_cast<std::uint8_t>(x / geometry.core_columns));
   for (int y = 0; y < geometry.rows(); ++y)
     die_row_of_y_.push_back(static_cast<std::uint8_t>(y / geometry.core_rows));
-  hop_ = noc.router_latency + noc.wire_latency;
+  hop_ = noc.router_latency() + noc.wire_latency;
   crossing_ = noc.die_crossing_latency;
-  ejection_ = noc.router_latency + 2 * noc.wire_latency;
+  ejection_ = noc.router_latency() + noc.wire_latency + noc.cycle;
 }
 
 void Foresight::meet(const engine::Border& border) {

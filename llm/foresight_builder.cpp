@@ -277,11 +277,11 @@ ForesightBuilder::Times ForesightBuilder::follow_segment(const wafer::MulticastT
   for (std::size_t i = 0; i < segment.steps.size(); ++i) {
     const auto& step = segment.steps[i];
     const auto start =
-        (step.parent < 0 ? Duration{} : heads[static_cast<std::size_t>(step.parent)]) + noc.router_latency;
+        (step.parent < 0 ? Duration{} : heads[static_cast<std::size_t>(step.parent)]) + noc.router_latency();
     heads[i] = start + noc.wire_latency;
     if (step.end == wafer::MulticastStep::End::core) {
       lower(times, at(CoreId{step.target}, Foresight::tile_arrival),
-            start + 2 * noc.wire_latency + (flits - 1) * noc.cycle);
+            start + noc.wire_latency + flits * noc.cycle);
     } else if (step.end == wafer::MulticastStep::End::crossing) {
       const auto rank = foresight_.rank_of_die_[tree.segment(step.target).die.value()];
       const auto time = heads[i] + noc.die_crossing_latency;

@@ -7,15 +7,17 @@
 #include <sstream>
 #include <string_view>
 
+#include "engine/csv.hpp"
 #include "engine/error.hpp"
-#include "llm/csv.hpp"
 #include "llm/embedded.hpp"
 #include "llm/request.hpp"
 
 namespace ouro::llm {
 namespace {
 
+using engine::CsvReader;
 using engine::InputError;
+using engine::open_text;
 
 constexpr std::string_view kEnding = ".csv";
 constexpr std::int64_t kMaxWeight = 1'000'000'000;  // so that the sum stays in 64 bits

@@ -11,7 +11,9 @@
 namespace ouro::llm {
 namespace {
 
+using engine::CsvReader;
 using engine::InputError;
+using engine::open_text;
 
 /// The one column of the trace that has one of these names.
 std::size_t find_one(const CsvReader& rows, std::initializer_list<std::string_view> names) {

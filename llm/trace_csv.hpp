@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "engine/csv.hpp"
 #include "llm/arrivals.hpp"
-#include "llm/csv.hpp"
 #include "llm/request.hpp"
 #include "llm/timestamp.hpp"
 
@@ -30,7 +30,7 @@ class TraceCsvSource final : public RequestSource {
   engine::Time read_arrival();
   Timestamp read_timestamp() const;
 
-  CsvReader rows_;
+  engine::CsvReader rows_;
   std::optional<GeneratedArrivals> generated_;
   std::optional<std::size_t> wall_clock_column_;
   std::optional<std::size_t> seconds_column_;

@@ -10,6 +10,7 @@
 #include "engine/mpi.hpp"
 #include "tools/check_command.hpp"
 #include "tools/diff_command.hpp"
+#include "tools/noc_command.hpp"
 #include "tools/project_command.hpp"
 #include "tools/run_command.hpp"
 #include "tools/version.hpp"
@@ -41,12 +42,13 @@ int guarded(spdlog::logger& logger, const std::function<int()>& command) {
   }
 }
 
-int run(const ouro::tools::RunArguments& arguments, int argc, char** argv) {
+/// Calls `command` on all ranks of a communicator; a rank that throws ends them all.
+int on_all_ranks(int argc, char** argv, const std::function<int(MPI_Comm, spdlog::logger&)>& command) {
   const ouro::engine::MpiSession mpi{argc, argv};
   const auto logger = make_logger(ouro::engine::mpi_rank(MPI_COMM_WORLD));
   bool returned = false;
   const int code = guarded(*logger, [&] {
-    const int result = ouro::tools::run(arguments, MPI_COMM_WORLD, *logger);
+    const int result = command(MPI_COMM_WORLD, *logger);
     returned = true;
     return result;
   });
@@ -95,6 +97,17 @@ int main(int argc, char** argv) {
   run_app->add_flag("--profile", run_arguments.profile,
                     "say where the wall time went, and what limits the run");
 
+  ouro::tools::NocArguments noc_arguments;
+  auto* noc_app = app.add_subcommand("noc", "Studies the network alone under synthetic or given traffic");
+  add_configuration(*noc_app, noc_arguments.configuration);
+  noc_app->add_option("--out", noc_arguments.out,
+                      "result file; default: the experiment's name with .noc.h5, here");
+  noc_app->add_flag("--force", noc_arguments.force, "overwrite the result file");
+  noc_app
+      ->add_option("--rates", noc_arguments.rates,
+                   "injection rates such as 0.1,0.2, one study each, instead of traffic.injection_rate")
+      ->delimiter(',');
+
   ouro::tools::ConfigurationArguments check_arguments;
   auto* check_app =
       app.add_subcommand("check", "Prints the resolved configuration with the source of each value");
@@ -110,20 +123,29 @@ int main(int argc, char** argv) {
       app.add_subcommand("project", "Predicts how long a run would take on the ranks of a cluster");
   add_projection(*project_app, project_arguments);
 
-  for (auto* command : {run_app, check_app, diff_app, project_app})
+  for (auto* command : {run_app, noc_app, check_app, diff_app, project_app})
     command->set_version_flag("--version", app.version());
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
-      fmt::print(stderr, "ouroboros: there is no command '{}'; known: run, check, diff, project\n",
+      fmt::print(stderr, "ouroboros: there is no command '{}'; known: run, noc, check, diff, project\n",
                  app.remaining().front());
       return kInputAtFault;
     }
     return app.exit(error) == 0 ? 0 : kInputAtFault;
   }
-  if (run_app->parsed()) return run(run_arguments, argc, argv);
+  if (run_app->parsed()) {
+    return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
+      return ouro::tools::run(run_arguments, comm, logger);
+    });
+  }
+  if (noc_app->parsed()) {
+    return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
+      return ouro::tools::noc(noc_arguments, comm, logger);
+    });
+  }
   const auto logger = make_logger(0);
   return guarded(*logger, [&] {
     if (diff_app->parsed()) return ouro::tools::diff(a, b) ? 0 : kDifferent;

@@ -1,8 +1,6 @@
 #include "tools/run_command.hpp"
 
-#include <functional>
 #include <iostream>
-#include <optional>
 
 #include "engine/mpi.hpp"
 #include "engine/results_file.hpp"
@@ -15,6 +13,7 @@
 #include "tools/run_statistics.hpp"
 #include "tools/run_summary.hpp"
 #include "tools/run_writer.hpp"
+#include "tools/together.hpp"
 
 namespace ouro::tools {
 namespace {
@@ -47,22 +46,6 @@ Prepared prepare(const RunArguments& arguments, MPI_Comm comm) {
       partitions::read_partition(config, prepared.experiment->wafer.geometry, engine::mpi_size(comm));
   prepared.settings = read_run_settings(config);
   return prepared;
-}
-
-/// Does `step` on every rank. If it fails anywhere, the first rank where it does says so.
-/// @return  whether it succeeded on all ranks
-bool succeed_together(MPI_Comm comm, spdlog::logger& logger, const std::function<void()>& step) {
-  const int rank = engine::mpi_rank(comm);
-  const int nobody = engine::mpi_size(comm);
-  std::optional<std::string> failure;
-  try {
-    step();
-  } catch (const engine::InputError& error) {
-    failure = error.what();
-  }
-  const auto first = engine::mpi_reduce_all(comm, failure ? rank : nobody, MPI_MIN);
-  if (first == rank) logger.error("{}", *failure);
-  return first == nobody;
 }
 
 class Simulation {

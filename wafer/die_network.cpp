@@ -38,7 +38,7 @@ Onward DieNetwork::enter(CoreId at, CoreId to, int flits, Time head, Travel& tra
 
 Time DieNetwork::cross(std::size_t first_link, int step, int hops, int flits, Time head) {
   for (auto link = static_cast<std::ptrdiff_t>(first_link); hops > 0; --hops, link += step) {
-    head = take(static_cast<std::size_t>(link), head + model_.router_latency, flits) + model_.wire_latency;
+    head = take(static_cast<std::size_t>(link), head + model_.router_latency(), flits) + model_.wire_latency;
   }
   return head;
 }
@@ -78,14 +78,14 @@ Onward DieNetwork::leave_to_die(Coordinate at, Time head, std::int64_t bits, Tra
 }
 
 Onward DieNetwork::eject(Coordinate at, int flits, Time head) {
-  const Time start = take(link(at, kEjection), head + model_.router_latency, flits);
-  const Time tail = start + 2 * model_.wire_latency + (flits - 1) * model_.cycle;
+  const Time start = take(link(at, kEjection), head + model_.router_latency(), flits);
+  const Time tail = start + model_.wire_latency + flits * model_.cycle;
   return {Onward::To::core, geometry_.core_at(at), die_, tail};
 }
 
 Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& travel) {
   const auto index = link(at, static_cast<int>(Direction::west));
-  const Time start = take(index, head + model_.router_latency, flits);
+  const Time start = take(index, head + model_.router_latency(), flits);
   travel.hop_bits += flits * model_.link_bits;
   travel.crossing_bits += flits * model_.link_bits;
   const Time tail = start + model_.wire_latency + model_.die_crossing_latency + (flits - 1) * model_.cycle;
@@ -105,9 +105,9 @@ std::span<const Onward> DieNetwork::enter(const MulticastTree& tree, std::uint32
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& step = steps[i];
     const Time at_router = step.parent < 0 ? head : heads_[static_cast<std::size_t>(step.parent)];
-    const Time start = take(step.link, at_router + model_.router_latency, flits);
+    const Time start = take(step.link, at_router + model_.router_latency(), flits);
     if (step.end == MulticastStep::End::core) {
-      const Time tail = start + 2 * model_.wire_latency + (flits - 1) * model_.cycle;
+      const Time tail = start + model_.wire_latency + flits * model_.cycle;
       onward_.push_back({Onward::To::core, CoreId{step.target}, die_, tail});
       continue;
     }

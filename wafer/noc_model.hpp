@@ -4,6 +4,7 @@
 
 #include "engine/time.hpp"
 #include "wafer/geometry.hpp"
+#include "wafer/router_model.hpp"
 
 namespace ouro::engine {
 class Config;
@@ -13,14 +14,21 @@ namespace ouro::wafer {
 
 enum class MulticastMode { tree, unicast };
 
+/// How the network is simulated.
+enum class Fidelity {
+  packet,  ///< DieNetwork: links remember until when they are taken
+  flit     ///< FlitNetwork: routers with virtual channels and credits
+};
+
 /// What the network of one wafer is; shared by all dies.
 ///
-/// A lone packet of z flits over h links takes (h + 1) (router + wire) + 2 wires + (z - 1) cycles from the
-/// output buffer of its source to the input buffer of its destination: BookSim2's zero-load latency of a
-/// single-cycle router, its injection and ejection channels included.
+/// At any fidelity, a lone packet of z flits over h links takes (h + 1) (router + wire) + wire + z cycles
+/// from the output buffer of its source to the input buffer of its destination: BookSim2's zero-load latency,
+/// its injection and ejection channels included.
 struct NocModel {
+  Fidelity fidelity = Fidelity::packet;
+  RouterModel router;
   engine::Duration cycle{1000};
-  engine::Duration router_latency{1000};
   engine::Duration wire_latency{1000};
   engine::Duration die_crossing_latency{4000};  ///< on top of the wire
   std::int64_t link_bits = 256;                 ///< of one flit
@@ -30,14 +38,17 @@ struct NocModel {
   /// Flits of a packet. The head's routing information travels on wires of its own.
   int flits(std::int64_t bytes) const { return static_cast<int>((8 * bytes + link_bits - 1) / link_bits); }
 
+  /// Of a head in an idle router.
+  engine::Duration router_latency() const { return router.pipeline_cycles() * cycle; }
+
   /// Least time from a packet's head entering a die to its entering the next one.
-  engine::Duration die_lookahead() const { return router_latency + wire_latency + die_crossing_latency; }
+  engine::Duration die_lookahead() const { return router_latency() + wire_latency + die_crossing_latency; }
 
   /// Time that a signal needs from corner to corner of an idle wafer.
   engine::Duration crossing_time(const Geometry& geometry) const {
     const int hops = geometry.columns() + geometry.rows() - 2;
     const int crossings = geometry.die_columns + geometry.die_rows - 2;
-    return hops * (router_latency + wire_latency) + crossings * die_crossing_latency;
+    return hops * (router_latency() + wire_latency) + crossings * die_crossing_latency;
   }
 };
 

@@ -14,7 +14,8 @@ using engine::Energy;
 constexpr std::int64_t kMostCores = 4'000'000;
 constexpr std::int64_t kMostEnergy = 1'000'000'000;  // fJ: a microjoule for one count
 constexpr Duration kLongestLatency = std::chrono::hours{1};
-constexpr std::int64_t kLargestSide = 1000;  // dies, or cores of a die, in a row
+constexpr std::int64_t kLongestFlitLatency = 1000;  // cycles
+constexpr std::int64_t kLargestSide = 1000;         // dies, or cores of a die, in a row
 
 int read_int(const Config& config, std::string_view key, std::int64_t min, std::int64_t max) {
   return static_cast<int>(config.at(key).as_int(min, max));
@@ -43,17 +44,53 @@ Geometry read_geometry(const Config& config) {
   return geometry;
 }
 
+RouterModel read_router(const Config& config) {
+  const auto read = [&](std::string_view key, int least, int most, std::string_view what) {
+    const auto setting = config.at(key);
+    const auto value = setting.as_int();
+    if (value < least || value > most) {
+      throw setting.refusal(fmt::format("{} is not a number of {}", value, what),
+                            fmt::format("a router has {} to {}", least, most));
+    }
+    return static_cast<int>(value);
+  };
+  const auto read_stage = [&](std::string_view key) {
+    const auto cycles = config.at(key).as_cycles();
+    if (cycles > kLongestFlitLatency) {
+      throw config.at(key).refusal("is too long for a stage of a router",
+                                   fmt::format("at most {} cycles", kLongestFlitLatency));
+    }
+    return static_cast<int>(cycles);
+  };
+  RouterModel router;
+  router.virtual_channels =
+      read("wafer.noc.virtual_channels", 1, RouterModel::kMostVirtualChannels, "virtual channels of a port");
+  router.buffer_flits = read("wafer.noc.buffer_flits", 1, RouterModel::kMostBufferFlits,
+                             "flits that a virtual channel's buffer holds");
+  router.routing_cycles = read_stage("wafer.noc.routing_latency");
+  router.speculative = config.at("wafer.noc.speculative_switch").as_bool();
+  router.crossbar_cycles = read_stage("wafer.noc.crossbar_latency");
+  return router;
+}
+
 NocModel read_noc(const Config& config, const Geometry& geometry, Duration cycle) {
-  config.at("wafer.noc.fidelity").as_choice({"packet"});
   NocModel noc;
+  const bool flit = config.at("wafer.noc.fidelity").as_choice({"packet", "flit"}) == "flit";
+  noc.fidelity = flit ? Fidelity::flit : Fidelity::packet;
+  noc.router = read_router(config);
   noc.cycle = cycle;
-  noc.router_latency = read_cycles(config, "wafer.noc.router_latency", cycle);
   noc.wire_latency = read_cycles(config, "wafer.noc.wire_latency", cycle);
   noc.die_crossing_latency = read_cycles(config, "wafer.noc.die_crossing_latency", cycle);
   if (noc.die_lookahead() <= Duration::zero()) {
     throw config.at("wafer.noc.wire_latency")
         .refusal("a packet would cross a die border in no time",
                  "router, wire and die crossing need a cycle together");
+  }
+  for (const auto* key : {"wafer.noc.wire_latency", "wafer.noc.die_crossing_latency"}) {
+    if (flit && config.at(key).as_cycles() > kLongestFlitLatency) {
+      throw config.at(key).refusal("is too long for the fidelity flit",
+                                   fmt::format("at most {} cycles", kLongestFlitLatency));
+    }
   }
   const auto width = config.at("wafer.noc.link_width");
   noc.link_bits = width.as_bits();

@@ -57,13 +57,13 @@ TEST(DieNetwork, DeliversALonePacketAtTheZeroLoadLatency) {
 TEST(DieNetwork, DeliversALonePacketAtTheDocumentedLatencyForAnyRouterAndWire) {
   NocModel model;
   model.cycle = Duration{700};
-  model.router_latency = 3 * model.cycle;
+  model.router = {.routing_cycles = 1, .speculative = false, .crossbar_cycles = 0};
   model.wire_latency = 2 * model.cycle;
   SmallWafer wafer{{1, 1, 5, 4}, model};
 
-  // 3 + 2 hops: 6 routers and their wires, the wires of the two cores, 3 flits behind the head
+  // 3 + 2 hops: 6 routers and their wires, the wire of a core, and the 4 flits one after the other
   EXPECT_EQ(wafer.send({0, 0}, {3, 2}, 4).tail,
-            Time{6 * (3 + 2) * model.cycle + 2 * 2 * model.cycle + 3 * model.cycle});
+            Time{6 * (3 + 2) * model.cycle + 2 * model.cycle + 4 * model.cycle});
 }
 
 TEST(DieNetwork, GoesAlongXFirst) {

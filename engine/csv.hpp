@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-namespace ouro::llm {
+namespace ouro::engine {
 
-/// @throws engine::InputError  if the file cannot be read
+/// @throws InputError  if the file cannot be read
 std::unique_ptr<std::istream> open_text(const std::filesystem::path& file);
 
 /// The rows of a CSV text with a header, one at a time.
@@ -27,7 +27,7 @@ class CsvReader {
   CsvReader& operator=(const CsvReader&) = delete;
 
   /// Goes to the next row; false at the end.
-  /// @throws engine::InputError  if it has not as many fields as the header
+  /// @throws InputError  if it has not as many fields as the header
   bool next();
 
   std::optional<std::size_t> find_column(std::string_view name) const;
@@ -36,7 +36,7 @@ class CsvReader {
   /// Of the current row, without blanks around it.
   std::string_view field(std::size_t column) const { return fields_[column]; }
 
-  /// @throws engine::InputError  if the field is not a whole number in this range
+  /// @throws InputError  if the field is not a whole number in this range
   std::int64_t whole_number(std::size_t column, std::int64_t smallest, std::int64_t largest) const;
 
   /// File and line of the current row.
@@ -54,4 +54,4 @@ class CsvReader {
   std::vector<std::string_view> fields_;
 };
 
-}  // namespace ouro::llm
+}  // namespace ouro::engine

@@ -1,4 +1,4 @@
-#include "llm/csv.hpp"
+#include "engine/csv.hpp"
 
 #include <fmt/format.h>
 
@@ -8,10 +8,8 @@
 
 #include "engine/error.hpp"
 
-namespace ouro::llm {
+namespace ouro::engine {
 namespace {
-
-using engine::InputError;
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r";
@@ -94,4 +92,4 @@ std::string CsvReader::where() const {
   return fmt::format("{}:{}", name_, line_number_);
 }
 
-}  // namespace ouro::llm
+}  // namespace ouro::engine

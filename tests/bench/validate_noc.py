@@ -1,0 +1,265 @@
+"""Compares `ouroboros noc` with what BookSim2 did on the same work, and prints a table of the differences.
+
+usage: validate_noc.py REFERENCE_DIRECTORY [--tables zero_load,stream,trace,batch,curves,saturation] [--part N/M]
+
+The directory holds noc_zero_load.csv, noc_stream.csv, noc_trace_packets.csv, noc_trace_results.csv,
+noc_batch.csv, booksim_mesh.csv and booksim_mesh_dies.csv. OUROBOROS names the program; default:
+build/release/ouroboros. --part 1/10 takes every tenth row of the tables with many rows, from the first on.
+"""
+
+import argparse
+import collections
+import csv
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import h5py
+
+PROGRAM = os.environ.get("OUROBOROS", "build/release/ouroboros")
+# routing latency, speculative switch allocation, crossbar latency
+ROUTERS = {"P5": (1, False, 1), "P4": (0, False, 1), "P3": (0, True, 1), "S1": (0, True, 0)}
+PATTERNS = {"bitcomp": "bit-complement"}
+
+
+def rows_of(directory, name):
+    with open(directory / name, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class Network:
+    """Runs `ouroboros noc` on a mesh, in a directory that goes away."""
+
+    def __init__(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.directory.name)
+
+    def run(self, mesh, router, vcs, buffer, traffic, rates=(), fidelity="flit"):
+        """mesh: columns and rows, columns and rows of a die or 0, and the latency of a link between dies."""
+        columns, rows, die_x, die_y, die_latency = mesh
+        die_x, die_y = die_x or columns, die_y or rows
+        routing, speculative, crossbar = ROUTERS[router]
+        lines = ["[wafer]", f"die_columns = {columns // die_x}", f"die_rows = {rows // die_y}",
+                 f"core_columns = {die_x}", f"core_rows = {die_y}", "[wafer.noc]",
+                 f'fidelity = "{fidelity}"', f"virtual_channels = {vcs}", f"buffer_flits = {buffer}",
+                 f'routing_latency = "{routing} cycles"', f"speculative_switch = {str(speculative).lower()}",
+                 f'crossbar_latency = "{crossbar} cycles"', f'die_crossing_latency = "{die_latency - 1} cycles"',
+                 "[traffic]"]
+        lines += [f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}"
+                  for key, value in traffic.items()]
+        (self.path / "study.toml").write_text("\n".join(lines) + "\n")
+        command = [PROGRAM, "noc", "study.toml", "--out", "study.h5", "--force"]
+        if rates:
+            command += ["--rates", ",".join(f"{rate:f}" for rate in rates)]
+        result = subprocess.run(command, cwd=self.path, capture_output=True, text=True)
+        if result.returncode != 0:
+            sys.exit(f"{result.stderr}\n{' '.join(command)} failed")
+        with h5py.File(self.path / "study.h5") as file:
+            found = {name: file["noc"][name][:] for name in file["noc"] if name != "link_flits"}
+            if "packets" in file:
+                found["arrived"] = dict(zip(file["packets/number"][:], file["packets/arrived"][:]))
+        return found
+
+    def run_trace(self, mesh, router, vcs, buffer, packets, fidelity="flit"):
+        """packets: (number, created, source, destination, flits)."""
+        with open(self.path / "trace.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["packet", "t_create", "src", "dst", "size_flits"])
+            writer.writerows(packets)
+        return self.run(mesh, router, vcs, buffer, {"load": "trace", "trace_file": "trace.csv"}, fidelity=fidelity)
+
+
+class Table:
+    """Relative differences of one kind, by router."""
+
+    def __init__(self, title, limit):
+        self.title, self.limit = title, limit
+        self.differences = collections.defaultdict(list)
+
+    def add(self, router, ours, theirs, what):
+        self.differences[router].append((ours / theirs - 1, what, ours, theirs))
+
+    def print(self):
+        print(f"{self.title}, limit {100 * self.limit:g} %")
+        for router, found in sorted(self.differences.items()):
+            worst = max(found, key=lambda row: abs(row[0]))
+            beyond = sum(abs(row[0]) > self.limit for row in found)
+            exact = sum(row[0] == 0 for row in found)
+            mean = sum(abs(row[0]) for row in found) / len(found)
+            print(f"  {router}: {len(found)} rows, {exact} exact, {beyond} beyond; mean |difference| {100 * mean:.3f} %, "
+                  f"worst {100 * worst[0]:+.3f} % ({worst[1]}: {worst[2]:g} against {worst[3]:g})", flush=True)
+            if os.environ.get("ALL_BEYOND"):
+                for row in found:
+                    if abs(row[0]) > self.limit:
+                        print(f"    {100 * row[0]:+.3f} % {row[1]}: {row[2]:g} against {row[3]:g}")
+
+
+def part_of(rows, part):
+    number, parts = part
+    return rows[number - 1::parts]
+
+
+def zero_load(directory, network, part):
+    """One run for each router and buffer: lone packets along a row, far apart in time."""
+    table = Table("Zero load: latency of a lone packet", 0)
+    rows = [row for row in rows_of(directory, "noc_zero_load.csv") if row["router"] in ROUTERS]
+    for (router, buffer), group in itertools.groupby(rows, key=lambda row: (row["router"], row["vc_buf_size"])):
+        group = list(group)
+        hops = max(int(row["link_hops"]) for row in group)
+        packets = [(i, 10_000 * i, 0, int(row["link_hops"]), int(row["packet_size"])) for i, row in enumerate(group)]
+        found = network.run_trace((hops + 1, 1, 0, 0, 1), router, 4, int(buffer), packets)
+        for (i, created, *_), row in zip(packets, group):
+            table.add(router, int(found["arrived"][i]) - created, int(row["packet_latency"]),
+                      f"{row['link_hops']} hops, {row['packet_size']} flits, buffer {buffer}")
+    return [table]
+
+
+def stream(directory, network, part):
+    """Many packets at once from one core to another."""
+    table = Table("Streams: arrival of the last flit", 0)
+    for row in rows_of(directory, "noc_stream.csv"):
+        if row["router"] not in ROUTERS:
+            continue
+        hops, crossings, packets = int(row["link_hops"]), int(row["die_crossings"]), int(row["packets"])
+        mesh = (hops + 1, 1, (hops + 1) // (crossings + 1) if crossings else 0, 1, int(row["die_link_latency"]))
+        found = network.run_trace(mesh, row["router"], int(row["num_vcs"]), int(row["vc_buf_size"]),
+                                  [(i, 0, 0, hops, int(row["packet_size"])) for i in range(packets)])
+        table.add(row["router"], int(found["completion"][0]), int(row["last_tail_eject"]),
+                  f"{row['num_vcs']} VCs x {row['vc_buf_size']}, {row['packet_size']} flits, crossing of "
+                  f"{row['die_link_latency']}")
+    return [table]
+
+
+def traces(directory, network, part):
+    packets = collections.defaultdict(list)
+    meshes = {}
+    for row in rows_of(directory, "noc_trace_packets.csv"):
+        packets[row["scenario"]].append([int(row[key]) for key in ("packet", "t_create", "src", "dst", "size_flits")])
+        meshes[row["scenario"]] = int(row["kx"]), int(row["ky"])
+    completion = Table("Traces: arrival of the last flit", 0.02)
+    latency = Table("Traces: mean latency", 0.02)
+    each = Table("Traces: latency of each packet", 0.02)
+    eject = {}
+    for row in rows_of(directory, "noc_trace_results.csv"):
+        key = tuple(row[k] for k in ("scenario", "die_x", "die_y", "die_link_latency", "router", "num_vcs", "vc_buf_size"))
+        eject[(*key, int(row["packet"]))] = int(row["tail_eject"])
+    for row in part_of([row for row in rows_of(directory, "noc_trace_summary.csv") if row["router"] in ROUTERS], part):
+        scenario, router = row["scenario"], row["router"]
+        mesh = (*meshes[scenario], int(row["die_x"]), int(row["die_y"]), int(row["die_link_latency"]))
+        found = network.run_trace(mesh, router, int(row["num_vcs"]), int(row["vc_buf_size"]), packets[scenario])
+        what = f"{scenario}, {row['num_vcs']} VCs x {row['vc_buf_size']}, crossing {row['die_link_latency']}"
+        completion.add(router, int(found["completion"][0]), int(row["last_eject"]), what)
+        latency.add(router, float(found["mean_latency"][0]), float(row["mean_packet_latency"]), what)
+        key = tuple(row[k] for k in ("scenario", "die_x", "die_y", "die_link_latency", "router", "num_vcs", "vc_buf_size"))
+        for number, created, *_ in packets[scenario]:
+            each.add(router, int(found["arrived"][number]) - created, eject[(*key, number)] - created, f"{what}, packet {number}")
+    return [completion, latency, each]
+
+
+def batch(directory, network, part):
+    completion = Table("Deterministic batches: completion", 0.02)
+    latency = Table("Deterministic batches: mean latency", 0.02)
+    rows = [row for row in rows_of(directory, "noc_batch.csv")
+            if row["deterministic"] == "1" and row["max_outstanding"] == "0" and row["router"] in ROUTERS]
+    for row in part_of(rows, part):
+        k, flits, count = int(row["k"]), int(row["packet_size"]), int(row["packets_per_node"])
+        mesh = (k, k, 0, 0, 1)
+        if row["traffic"] == "all_to_one":
+            packets = [(core * count + i, i, core, (k // 2 - 1) * (k + 1), flits) for core in range(k * k) for i in range(count)]
+            found = network.run_trace(mesh, row["router"], int(row["num_vcs"]), int(row["vc_buf_size"]), packets)
+        else:
+            pattern = PATTERNS.get(row["traffic"], row["traffic"])
+            found = network.run(mesh, row["router"], int(row["num_vcs"]), int(row["vc_buf_size"]),
+                                {"load": "batch", "pattern": pattern, "packet_flits": flits, "packets_per_core": count})
+        what = f"{row['traffic']} {k}x{k}, {count} packets of {flits}, {row['num_vcs']} VCs x {row['vc_buf_size']}"
+        # BookSim2 counts the cycles of the run, the last packet's arrival included
+        completion.add(row["router"], int(found["completion"][0]) + 1, int(row["completion_cycles"]), what)
+        latency.add(row["router"], float(found["mean_latency"][0]), float(row["avg_packet_latency"]), what)
+    return [completion, latency]
+
+
+def curve_groups(directory):
+    keys = ("kx", "ky", "die_x", "die_y", "die_link_latency", "router", "traffic", "packet_size_flits", "num_vcs",
+            "vc_buf_flits")
+    rows = rows_of(directory, "booksim_mesh.csv") + rows_of(directory, "booksim_mesh_dies.csv")
+    groups = collections.defaultdict(list)
+    for row in rows:
+        if row["router"] in ROUTERS:
+            groups[tuple(row[key] for key in keys)].append(row)
+    return groups
+
+
+def open_loop(network, key, rates, measure):
+    kx, ky, die_x, die_y, die_latency, router, traffic, flits, vcs, buffer = key
+    mesh = tuple(int(value) for value in (kx, ky, die_x, die_y, die_latency))
+    return network.run(mesh, router, int(vcs), int(buffer),
+                       {"load": "open-loop", "pattern": PATTERNS.get(traffic, traffic), "packet_flits": int(flits),
+                        "warmup": "3000 cycles", "measure": f"{measure} cycles", "drain_limit": "20000 cycles"}, rates)
+
+
+def curves(directory, network, part):
+    """Points below 80 % of saturation, and the accepted rate at an offered rate of 1."""
+    latency = Table("Open loop: mean latency up to 80 % of saturation", 0.02)
+    accepted = Table("Open loop: accepted rate at offered rate 1", 0.03)
+    for key, rows in part_of(sorted(curve_groups(directory).items()), part):
+        saturation = float(rows[0]["saturation_rate"])
+        below = [row for row in rows if row["stable"] == "1" and row["point"] != "over"
+                 and float(row["injection_rate"]) <= 0.8001 * saturation]
+        measure = 1_600_000 // (int(key[0]) * int(key[1]))
+        rates = [float(row["injection_rate"]) for row in below]
+        what = " ".join(key)
+        if rates:
+            found = open_loop(network, key, rates, measure)
+            for i, row in enumerate(below):
+                latency.add(key[5], float(found["mean_latency"][i]), float(row["mean_packet_latency"]),
+                            f"{what} at {row['injection_rate']} (+- {100 * found['confidence'][i] / found['mean_latency'][i]:.2f} %)")
+        over = [row for row in rows if row["point"] == "over"]
+        if over:
+            found = network.run(tuple(int(value) for value in key[:5]), key[5], int(key[8]), int(key[9]),
+                                {"load": "open-loop", "pattern": PATTERNS.get(key[6], key[6]), "packet_flits": int(key[7]),
+                                 "warmup": "3000 cycles", "measure": "6000 cycles", "drain_limit": "0 cycles"}, [1.0])
+            accepted.add(key[5], float(found["accepted_rate"][0]), float(over[0]["accepted_rate"]), what)
+    return [latency, accepted]
+
+
+def saturation(directory, network, part):
+    """The rate at which the mean latency is three times that of an idle network, by bisection."""
+    table = Table("Open loop: saturation rate", 0.03)
+    for key, rows in part_of(sorted(curve_groups(directory).items()), part):
+        theirs = float(rows[0]["saturation_rate"])
+        measure = 800_000 // (int(key[0]) * int(key[1]))
+        idle = float(open_loop(network, key, [0.005], 20 * measure)["mean_latency"][0])
+        low, high = 0.85 * theirs, min(1.15 * theirs, 1.0)
+        for _ in range(6):
+            middle = (low + high) / 2
+            found = open_loop(network, key, [middle], measure)
+            above = not found["settled"][0] or found["mean_latency"][0] > 3 * idle
+            low, high = (low, middle) if above else (middle, high)
+        table.add(key[5], (low + high) / 2, theirs, " ".join(key))
+    return [table]
+
+
+TABLES = {"zero_load": zero_load, "stream": stream, "trace": traces, "batch": batch, "curves": curves,
+          "saturation": saturation}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=pathlib.Path)
+    parser.add_argument("--tables", default=",".join(TABLES))
+    parser.add_argument("--part", default="1/1")
+    arguments = parser.parse_args()
+    global PROGRAM
+    PROGRAM = str(pathlib.Path(PROGRAM).resolve())
+    part = tuple(int(number) for number in arguments.part.split("/"))
+    network = Network()
+    for name in arguments.tables.split(","):
+        for table in TABLES[name](arguments.directory, network, part):
+            table.print()
+
+
+if __name__ == "__main__":
+    main()
