@@ -5,6 +5,7 @@
 
 namespace ouro::wafer {
 
+using engine::Duration;
 using engine::Time;
 
 DieNetwork::DieNetwork(const Geometry& geometry, const NocModel& model, DieId die)
@@ -16,12 +17,50 @@ DieNetwork::DieNetwork(const Geometry& geometry, const NocModel& model, DieId di
       links_(numbers_.count()) {}
 
 Time DieNetwork::take(std::size_t link, Time head, int flits) {
-  auto& [free, use] = links_[link];
-  const Time start = std::max(head, free);
-  free = start + flits * model_.cycle;
+  auto& [last, earlier, use] = links_[link];
+  const Duration length = flits * model_.cycle;
+  Time begin = head;
+  if (head < last.head) {
+    begin = take_gap(links_[link], head, length);
+  } else if (head <= last.end) {
+    begin = last.end;
+    last.end += length;
+  } else {
+    forget_ended(earlier);
+    if (last.end > now_) earlier.push_back(last);
+    last = {head, begin, begin + length};
+  }
   use.flits += flits;
-  use.waited += start - head;
-  return start;
+  use.waited += begin - head;
+  return begin;
+}
+
+void DieNetwork::forget_ended(std::vector<Turn>& turns) const {
+  std::size_t ended = 0;
+  while (ended < turns.size() && turns[ended].end <= now_) ++ended;
+  if (ended > 0) turns.erase(turns.begin(), turns.begin() + static_cast<std::ptrdiff_t>(ended));
+}
+
+/// For a packet whose head is there before that of the last turn.
+Time DieNetwork::take_gap(Link& link, Time head, Duration length) const {
+  auto& [last, earlier, use] = link;
+  forget_ended(earlier);
+  Time begin = head;
+  std::size_t place = 0;
+  for (std::size_t i = 0; i < earlier.size(); ++i) {
+    const auto& turn = earlier[i];
+    if (turn.head > head && turn.begin >= begin + length) break;
+    begin = std::max(begin, turn.end);
+    place = i + 1;
+  }
+  const Turn mine{head, begin, begin + length};
+  if (begin + length <= last.begin) {
+    earlier.insert(earlier.begin() + static_cast<std::ptrdiff_t>(place), mine);
+    return begin;
+  }
+  begin = std::max(begin, last.end);
+  last.end = begin + length;
+  return begin;
 }
 
 Time DieNetwork::enter_first_router(CoreId from, int flits, Time ready) {
@@ -29,10 +68,12 @@ Time DieNetwork::enter_first_router(CoreId from, int flits, Time ready) {
 }
 
 Onward DieNetwork::inject(CoreId from, CoreId to, int flits, Time ready, Travel& travel) {
+  now_ = ready;
   return walk(geometry_.coordinate(from), to, flits, enter_first_router(from, flits, ready), travel);
 }
 
 Onward DieNetwork::enter(CoreId at, CoreId to, int flits, Time head, Travel& travel) {
+  now_ = head;
   return walk(geometry_.coordinate(at), to, flits, head, travel);
 }
 
@@ -93,11 +134,18 @@ Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& tr
 }
 
 std::span<const Onward> DieNetwork::inject(const MulticastTree& tree, int flits, Time ready, Travel& travel) {
-  return enter(tree, 0, flits, enter_first_router(tree.source(), flits, ready), travel);
+  now_ = ready;
+  return walk(tree, 0, flits, enter_first_router(tree.source(), flits, ready), travel);
 }
 
 std::span<const Onward> DieNetwork::enter(const MulticastTree& tree, std::uint32_t segment, int flits,
                                           Time head, Travel& travel) {
+  now_ = head;
+  return walk(tree, segment, flits, head, travel);
+}
+
+std::span<const Onward> DieNetwork::walk(const MulticastTree& tree, std::uint32_t segment, int flits,
+                                         Time head, Travel& travel) {
   const auto& steps = tree.segment(segment).steps;
   const std::int64_t bits = flits * model_.link_bits;
   heads_.resize(steps.size());

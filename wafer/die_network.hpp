@@ -26,10 +26,11 @@ struct Travel {
 
 /// The links of one die at `packet` fidelity: each remembers until when it is taken.
 ///
-/// A packet takes all its links in this die when it enters, earliest first: each link from when its head gets
-/// there or the link is free, for as many cycles as the packet has flits. Buffers between links are not
-/// bounded, so a waiting packet does not hold the links behind it (as in virtual cut-through), and a packet
-/// that enters later never overtakes.
+/// A packet takes all its links in this die when it enters: each as soon as its head is there and those whose
+/// heads were there before have passed, for as many cycles as it has flits. Where links are already promised
+/// to packets whose heads come later, it takes the first gap that is long enough. Buffers between links are
+/// not bounded, so a waiting packet does not hold the links behind it (as in virtual cut-through), and
+/// packets do not share a link flit by flit.
 class DieNetwork {
  public:
   /// Keeps references.
@@ -65,16 +66,27 @@ class DieNetwork {
   }
 
  private:
+  /// Packets that take a link one right after another.
+  struct Turn {
+    engine::Time head{};   // of the first: when it is there
+    engine::Time begin{};  // of the first: when it leaves
+    engine::Time end{};    // the link is free again
+  };
   struct Link {
-    engine::Time free{};
+    Turn last;
+    std::vector<Turn> earlier;  // in order
     LinkUse use;
   };
 
   /// @return when the head starts over the link
   engine::Time take(std::size_t link, engine::Time head, int flits);
+  void forget_ended(std::vector<Turn>& turns) const;
+  engine::Time take_gap(Link& link, engine::Time head, engine::Duration length) const;
   /// Crosses `hops` links in a row, the first of them out of the router where `head` is.
   engine::Time cross(std::size_t first_link, int step, int hops, int flits, engine::Time head);
   Onward walk(Coordinate at, CoreId to, int flits, engine::Time head, Travel& travel);
+  std::span<const Onward> walk(const MulticastTree& tree, std::uint32_t segment, int flits, engine::Time head,
+                               Travel& travel);
   Onward leave_to_die(Coordinate at, engine::Time head, std::int64_t bits, Travel& travel);
   Onward eject(Coordinate at, int flits, engine::Time head);
   Onward leave_to_host(Coordinate at, int flits, engine::Time head, Travel& travel);
@@ -89,6 +101,7 @@ class DieNetwork {
   Coordinate corner_;  ///< its north-western core
   DieLinks numbers_;
   std::vector<Link> links_;
+  engine::Time now_{};  // when the packet that is being walked entered: later ones are not earlier
   std::vector<engine::Time> heads_;  // of a multicast's steps, while it is walked
   std::vector<Onward> onward_;
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -33,8 +34,9 @@ class Agenda {
 };
 
 /// The network of a line of cores at the default latencies, written from the description of DieNetwork and
-/// not from its code: a link is taken from when the head is there or the link is free, for as many cycles as
-/// the packet has flits; links of the next die are taken when the head gets there.
+/// not from its code: a link is taken for as many cycles as the packet has flits, after those whose heads
+/// were there before, in the first gap between the others; links of the next die are taken when the head gets
+/// there.
 class Line {
  public:
   static constexpr int kHost = -1;
@@ -76,15 +78,23 @@ class Line {
   }
 
  private:
-  using Links = std::vector<Cycle>;  // until when each is taken
+  struct Turn {
+    Cycle head, begin, end;
+    friend bool operator<(const Turn& a, const Turn& b) { return a.begin < b.begin; }
+  };
+  using Links = std::vector<std::multiset<Turn>>;
 
   static int flits_of(int bytes) { return (bytes + 31) / 32; }
 
   static Cycle take(Links& links, int at, Cycle head, int flits) {
-    auto& free = links[static_cast<std::size_t>(at)];
-    const Cycle start = std::max(head, free);
-    free = start + flits;
-    return start;
+    auto& turns = links[static_cast<std::size_t>(at)];
+    Cycle begin = head;
+    for (const auto& turn : turns) {
+      const bool in_the_way = turn.begin < begin + flits && begin < turn.end;
+      if (turn.head <= head || in_the_way) begin = std::max(begin, turn.end);
+    }
+    turns.insert({head, begin, begin + flits});
+    return begin;
   }
 
   /// Over the link from `at` to `to`, its neighbour or the host.

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <map>
+#include <random>
 
 #include "tests/wafer/small_wafer.hpp"
 
@@ -122,6 +124,39 @@ TEST(DieNetwork, LetsPacketsToOneCoreWaitForItsLink) {
 
   EXPECT_EQ(west.tail, at_cycle(lone_packet(1, 4)));
   EXPECT_EQ(east.tail, at_cycle(4 + lone_packet(1, 4)));
+}
+
+TEST(DieNetwork, LetsAPacketUseALinkBeforeOneWhoseHeadComesLater) {
+  SmallWafer wafer{{1, 1, 6, 1}, {}};
+  wafer.send({0, 0}, {5, 0}, 4);  // takes the link from 4 to 5 from cycle 10 on, in advance
+  // its head could start over that link at cycle 2, and 8 flits are through in time
+  EXPECT_EQ(wafer.send({4, 0}, {5, 0}, 8).tail, at_cycle(lone_packet(1, 8)));
+  // another one could start at 10, behind those
+  EXPECT_EQ(wafer.send({4, 0}, {5, 0}, 1).tail, at_cycle(lone_packet(5, 4) + 1));
+}
+
+TEST(DieNetwork, LetsAPacketThatIsTooLongForTheGapWait) {
+  SmallWafer wafer{{1, 1, 6, 1}, {}};
+  const auto first = wafer.send({0, 0}, {5, 0}, 4);
+  const auto second = wafer.send({4, 0}, {5, 0}, 9);  // would end a cycle too late
+  EXPECT_EQ(second.tail, first.tail + Duration{9'000});
+}
+
+TEST(DieNetwork, LetsNoPacketOvertakeAnotherOnTheSameWay) {
+  std::mt19937 random{11};
+  SmallWafer wafer{{2, 2, 4, 4}, {}};
+  std::map<std::pair<int, int>, Time> last;
+  for (int i = 0; i < 4000; ++i) {
+    const int from = static_cast<int>(random() % 8), to = static_cast<int>(random() % 64);
+    const auto flits = 1 + static_cast<int>(random() % 12);
+    const auto tail = wafer
+                          .send(wafer::CoreId{static_cast<std::uint32_t>(from)},
+                                wafer::CoreId{static_cast<std::uint32_t>(to)}, flits, at_cycle(i))
+                          .tail;
+    auto& before = last[{from, to}];
+    ASSERT_GE(tail, before + flits * Duration{1'000}) << "packet " << i;
+    before = tail;
+  }
 }
 
 TEST(DieNetwork, HasLinksOfBothWaysApart) {

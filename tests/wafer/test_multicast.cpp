@@ -101,7 +101,7 @@ TEST_P(RandomMulticast, IsNeverFasterThanALonePacketInABusyNetwork) {
   const auto multicast = random_multicast(GetParam());
   SmallWafer wafer{kGeometry, {}};
   std::mt19937 random{GetParam() + 1000};
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 200; ++i) {
     const auto other = random_multicast(random());
     wafer.send(other.source, other.destinations.front(), 40);
   }
