@@ -105,6 +105,7 @@ void NocProcess::start(engine::Scheduler& scheduler) {
 // ---- creation of packets
 
 void NocProcess::plan_first(int core) {
+  if (traffic_.faults.core_is_dead(geometry_.core_of_die(die_, core))) return;
   const auto index = static_cast<std::size_t>(core);
   switch (traffic_.load) {
     case NocTraffic::Load::open_loop: {
@@ -142,7 +143,7 @@ void NocProcess::plan_next(const Creation& creation) {
   }
 }
 
-NocProcess::Packet NocProcess::make_packet(const Creation& creation) {
+std::optional<NocProcess::Packet> NocProcess::make_packet(const Creation& creation) {
   const auto index = static_cast<std::size_t>(creation.core);
   const auto count = packets_created_[index]++;
   const CoreId from = geometry_.core_of_die(die_, creation.core);
@@ -160,6 +161,7 @@ NocProcess::Packet NocProcess::make_packet(const Creation& creation) {
     packet.to = destination(traffic_.pattern, geometry_, from, key, static_cast<std::uint64_t>(count));
     packet.flits = static_cast<std::uint16_t>(traffic_.packet_flits);
   }
+  if (traffic_.faults.core_is_dead(packet.to)) return std::nullopt;
   packet.routers = static_cast<std::uint16_t>(model_.routing.hops(geometry_, from, packet.to) + 1);
   ++arrivals_.created;
   const Cycle since = packet.created - traffic_.warmup;
@@ -174,12 +176,13 @@ void NocProcess::create_all(Cycle now) {
     creations_.pop();
     const auto packet = make_packet(creation);
     plan_next(creation);
+    if (!packet) continue;
     if (flits_) {
-      flits_->inject(creation.core, keep(packet), packet.to, packet.flits);
+      flits_->inject(creation.core, keep(*packet), packet->to, packet->flits);
     } else {
       Travel travelled;
-      travel(packet, packets_->inject(geometry_.core_of_die(die_, creation.core), packet.to, packet.flits,
-                                      edge(now), travelled));
+      travel(*packet, packets_->inject(geometry_.core_of_die(die_, creation.core), packet->to, packet->flits,
+                                       edge(now), travelled));
     }
   }
 }
