@@ -27,6 +27,7 @@ struct BrokenMesh {
 
   std::vector<CoreId> cores() const {
     std::vector<CoreId> all;
+    all.reserve(static_cast<std::size_t>(geometry.cores()));
     for (int core = 0; core < geometry.cores(); ++core) all.emplace_back(static_cast<CoreId::Value>(core));
     return all;
   }
