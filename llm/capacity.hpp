@@ -10,7 +10,7 @@ namespace ouro::llm {
 
 /// What a system of one or more wafers can hold. The defaults are one wafer of docs/design.md.
 struct WaferCapacity {
-  int cores = 13'923;                                       // [body]
+  int cores = 13'923;                                       // [body] alive
   std::int64_t core_bytes = std::int64_t{4} * 1024 * 1024;  // [body]
   int crossbar_rows = 1024;                                 // [derived]
   int crossbar_columns = 128;                               // [derived] 8-bit words

@@ -72,8 +72,8 @@ void DieProcess::handle(const engine::Event& event, engine::Scheduler& scheduler
   switch (message.kind) {
     case MessageKind::packet: {
       wafer::Travel travel;
-      const auto onward =
-          network_.enter(at_core(message), CoreId{message.target}, message.flits, event.time, travel);
+      const auto onward = network_.enter(at_core(message), CoreId{message.target}, message.flits, event.time,
+                                         travel, wafer::Waypoint::from_code(message.via));
       count_travel(message, travel);
       forward(message, onward);
       break;
@@ -141,6 +141,7 @@ void DieProcess::count_travel(const Message& message, const wafer::Travel& trave
 }
 
 void DieProcess::forward(Message message, const Onward& onward) {
+  message.via = onward.via.code();
   switch (onward.to) {
     case Onward::To::core:
       arrive(message, onward.core, onward.time);

@@ -99,7 +99,7 @@ void check_requests_left(const Experiment& experiment) {
 
 Mapping map_model(const Config& config, const Experiment& experiment, const TiledModel& tiled) {
   try {
-    return map_in_snake_order(experiment.wafer.geometry, experiment.model, tiled);
+    return map_in_snake_order(experiment.wafer.geometry, experiment.wafer.faults, experiment.model, tiled);
   } catch (const InputError& error) {
     const bool imported = !config.at("model.config").as_string().empty();
     throw config.at(imported ? "model.config" : "model.name").refusal(error.what());

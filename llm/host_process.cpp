@@ -68,8 +68,10 @@ void HostProcess::send(Message message, wafer::CoreId to, int flits, Scheduler& 
   link_free_ = start + flits * noc.cycle;
   traffic_.sent(flits);
   message.kind = MessageKind::packet;
-  message.at = geometry.core_at(noc.host).value();
+  const auto at = geometry.core_at(noc.host);
+  message.at = at.value();
   message.target = to.value();
+  message.via = noc.routing.waypoint(at, to).code();
   message.flits = static_cast<std::uint16_t>(flits);
   scheduler.send_at(die_lp(geometry.die_of(noc.host)), start + noc.wire_latency + noc.die_crossing_latency,
                     message);

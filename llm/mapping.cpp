@@ -50,22 +50,26 @@ std::vector<CoreId> snake_order(const wafer::Geometry& geometry) {
   return order;
 }
 
-Mapping map_in_snake_order(const wafer::Geometry& geometry, const ModelDescription& model,
-                           const TiledModel& tiled) {
+Mapping map_in_snake_order(const wafer::Geometry& geometry, const wafer::Faults& faults,
+                           const ModelDescription& model, const TiledModel& tiled) {
   const auto blocks = static_cast<std::size_t>(model.layers);
   const auto weights = weight_cores_of_block(tiled) * blocks + tiled.lm_head.tiles.size();
   const auto needed = weights + blocks;  // a KV core for each block at least
-  const auto cores = static_cast<std::size_t>(geometry.cores());
+  auto order = snake_order(geometry);
+  std::erase_if(order, [&](CoreId core) { return faults.core_is_dead(core); });
+  const auto cores = order.size();
   if (needed > cores) {
+    const auto dead =
+        faults.dead_cores() == 0 ? std::string{} : fmt::format(" and {} dead ones", faults.dead_cores());
     throw engine::InputError{
         "model " + model.name,
         fmt::format("needs {} cores for weights, LM head and a KV core for each block, and the "
-                    "wafer has {}: it lacks {}",
-                    needed, cores, needed - cores),
+                    "wafer has {}{}: it lacks {}",
+                    needed, cores, dead, needed - cores),
         "a smaller model or a larger wafer fits"};
   }
   const auto kv_cores = (cores - weights) / blocks;
-  CoreLine line{snake_order(geometry)};
+  CoreLine line{std::move(order)};
   Mapping mapping;
   for (std::size_t b = 0; b < blocks; ++b) {
     auto& block = mapping.blocks.emplace_back();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "llm/tiling.hpp"
+#include "wafer/faults.hpp"
 #include "wafer/geometry.hpp"
 
 namespace ouro::llm {
@@ -26,10 +27,11 @@ struct Mapping {
 std::vector<wafer::CoreId> snake_order(const wafer::Geometry& geometry);
 
 /// Blocks one after another along the snake, each in the order of the data flow: QKV, KV, O, gate and up,
-/// down; the LM head last. The cores that weights leave free are shared out evenly as KV cores.
+/// down; the LM head last. Dead cores are passed over. The live ones that weights leave free are shared out
+/// evenly as KV cores.
 ///
 /// @throws InputError  if the wafer has too few cores; says how many it lacks
-Mapping map_in_snake_order(const wafer::Geometry& geometry, const ModelDescription& model,
-                           const TiledModel& tiled);
+Mapping map_in_snake_order(const wafer::Geometry& geometry, const wafer::Faults& faults,
+                           const ModelDescription& model, const TiledModel& tiled);
 
 }  // namespace ouro::llm

@@ -68,8 +68,8 @@ struct Message {
   std::uint32_t at = 0;      ///< core
   std::uint32_t target = 0;  ///< core, or segment of a multicast
   std::uint16_t flits = 0;
-  std::uint16_t head = 0;    ///< KV head, or tree of a multicast
-  std::uint32_t unused = 0;  ///< no padding: digests read every byte
+  std::uint16_t head = 0;  ///< KV head, or tree of a multicast
+  std::uint32_t via = 0;   ///< packet: code of the wafer::Waypoint that it is on its way to
   std::int64_t time_ps = 0;
 
   Token token() const { return {number, position, slot, token_flags}; }
@@ -82,7 +82,7 @@ struct Message {
 };
 
 static_assert(sizeof(Message) == engine::Event::kPayloadBytes);
-static_assert(std::has_unique_object_representations_v<Message>);
+static_assert(std::has_unique_object_representations_v<Message>);  // no padding: digests read every byte
 
 inline constexpr engine::LpId kControllerLp{0};
 inline constexpr engine::LpId kHostLp{1};

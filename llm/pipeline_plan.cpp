@@ -22,11 +22,12 @@ std::vector<MulticastTree> make_trees(const wafer::WaferModel& wafer, CoreId hom
                                       const std::vector<CoreId>& cores) {
   std::vector<MulticastTree> trees;
   if (wafer.noc.multicast == wafer::MulticastMode::tree) {
-    trees.emplace_back(wafer.geometry, home, cores);
+    trees.emplace_back(wafer.geometry, home, cores, wafer.noc.routing);
     return trees;
   }
   trees.reserve(cores.size());
-  for (const auto& core : cores) trees.emplace_back(wafer.geometry, home, std::span{&core, 1});
+  for (const auto& core : cores)
+    trees.emplace_back(wafer.geometry, home, std::span{&core, 1}, wafer.noc.routing);
   return trees;
 }
 

@@ -16,15 +16,19 @@ engine::Placement place(const Experiment& experiment, const std::vector<int>& ra
 
 }  // namespace
 
+engine::Lookahead usable_lookahead(const Experiment& experiment, engine::Lookahead wanted) {
+  return experiment.wafer.noc.routing.is_whole() ? wanted : engine::Lookahead::link;
+}
+
 System::System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
                engine::Lookahead lookahead)
     : experiment_{experiment},
       foresight_{*experiment.plan, experiment.control_latency, rank_of_die, rank},
       region_{std::make_unique<engine::Region>(
           rank, ranks, place(experiment, rank_of_die), [this](engine::LpId id) { return make(id); },
-          engine::RegionOptions{.lookahead = lookahead, .meet_border = [this](const engine::Border& border) {
-                                  foresight_.meet(border);
-                                }})} {}
+          engine::RegionOptions{
+              .lookahead = usable_lookahead(experiment, lookahead),
+              .meet_border = [this](const engine::Border& border) { foresight_.meet(border); }})} {}
 
 std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
   const auto& plan = *experiment_.plan;

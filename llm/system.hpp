@@ -11,10 +11,14 @@
 
 namespace ouro::llm {
 
+/// What of the wanted lookahead a wafer allows: promises know the ways of a whole network only.
+engine::Lookahead usable_lookahead(const Experiment& experiment, engine::Lookahead wanted);
+
 /// The LPs of one rank: its copy of the controllers, its dies, and perhaps the host interface.
 class System {
  public:
   /// @param rank_of_die  one rank for each die; the host interface goes with the die that it is attached to
+  /// @param lookahead    wanted
   System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
          engine::Lookahead lookahead = engine::Lookahead::promises);
   System(const System&) = delete;

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "llm/experiment.hpp"
+#include "llm/fault_report.hpp"
 #include "partitions/partition.hpp"
 #include "tools/run_settings.hpp"
 
@@ -29,6 +30,8 @@ void check(const ConfigurationArguments& arguments) {
       plan.tiled().lm_head.tiles.size());
   fmt::print("# {} KV cores a block hold {} tokens; {} tokens may be under way between two home cores\n",
              plan.kv_cores_of_block(), kv.pages_total() / kv.pages_for(1) * kv.page_tokens(), plan.window());
+  const auto faults = llm::report_faults(plan);
+  if (faults.faults() > 0) fmt::print("# {}\n", llm::describe(faults));
   const auto& summary = experiment->summary;
   fmt::print(
       "# {} requests ({} rows without prompt or output dropped): {} prompt tokens, {} output tokens, longest "

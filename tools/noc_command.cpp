@@ -39,14 +39,14 @@ Prepared prepare(const NocArguments& arguments, MPI_Comm comm) {
   prepared.partition = partitions::read_partition(config, prepared.wafer.geometry, engine::mpi_size(comm));
   prepared.settings = read_run_settings(config);
   if (arguments.rates.empty()) {
-    prepared.loads.push_back(wafer::read_noc_traffic(config, prepared.wafer.geometry));
+    prepared.loads.push_back(wafer::read_noc_traffic(config, prepared.wafer.geometry, prepared.wafer.faults));
     return prepared;
   }
   if (config.at("traffic.load").as_string() != "open-loop")
     throw config.at("traffic.load").refusal("has no injection rate", "\"open-loop\" with --rates");
   for (const double rate : arguments.rates) {
     assigned.assignments.push_back(fmt::format("traffic.injection_rate={:f}", rate));
-    prepared.loads.push_back(wafer::read_noc_traffic(load(), prepared.wafer.geometry));
+    prepared.loads.push_back(wafer::read_noc_traffic(load(), prepared.wafer.geometry, prepared.wafer.faults));
   }
   return prepared;
 }
@@ -210,6 +210,10 @@ int noc(const NocArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
     return kInputAtFault;
 
   const auto& geometry = prepared.wafer.geometry;
+  if (const auto& faults = prepared.wafer.faults; !faults.list().empty()) {
+    logger.info("{} of {} cores are dead; ways have up to {} legs", faults.dead_cores(), geometry.cores(),
+                prepared.wafer.noc.routing.legs());
+  }
   const bool is_root = engine::mpi_rank(comm) == 0;
   const bool open_loop = prepared.loads.front().load == wafer::NocTraffic::Load::open_loop;
   const auto cores = static_cast<std::size_t>(geometry.cores());

@@ -186,10 +186,11 @@ Row print_row(const engine::VirtualRun& run, double event_seconds) {
   return row;
 }
 
-void print_head(const engine::ResultsReader& result, const RunSettings& settings, const Costs& costs) {
+void print_head(const engine::ResultsReader& result, const llm::Experiment& experiment,
+                const RunSettings& settings, const Costs& costs) {
   const auto& each = costs.virtual_costs;
   const bool window = settings.synchronizer == engine::SynchronizerKind::window;
-  const bool link = settings.lookahead == engine::Lookahead::link;
+  const bool link = llm::usable_lookahead(experiment, settings.lookahead) == engine::Lookahead::link;
   fmt::print("{} replayed with engine.synchronizer = \"{}\", engine.lookahead = \"{}\"\n", result.name(),
              window ? "window" : "null-message", link ? "link" : "promises");
   fmt::print("measured in that run: {:.4g} ns an event\n", 1e9 * each.event_seconds);
@@ -228,7 +229,7 @@ void project(const ProjectArguments& arguments) {
   for (const int ranks : all_ranks)
     partitions.push_back(partitions::read_partition(config, experiment->wafer.geometry, ranks));
 
-  print_head(result, settings, costs);
+  print_head(result, *experiment, settings, costs);
   std::vector<Row> rows;
   for (std::size_t i = 0; i < all_ranks.size(); ++i) {
     const auto run = replay(*experiment, partitions[i], all_ranks[i], settings, costs.virtual_costs);

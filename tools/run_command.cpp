@@ -6,6 +6,7 @@
 #include "engine/results_file.hpp"
 #include "engine/synchronizer.hpp"
 #include "llm/experiment.hpp"
+#include "llm/fault_report.hpp"
 #include "partitions/partition.hpp"
 #include "tools/progress.hpp"
 #include "tools/run_profile.hpp"
@@ -139,6 +140,10 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
   logger.info("{} on {} x {} dies, {} requests, {} ranks", experiment.model.name,
               experiment.wafer.geometry.die_columns, experiment.wafer.geometry.die_rows,
               experiment.summary.requests, engine::mpi_size(comm));
+  if (const auto faults = llm::report_faults(*experiment.plan); faults.faults() > 0)
+    logger.info("{}", llm::describe(faults));
+  if (llm::usable_lookahead(experiment, prepared.settings.lookahead) != prepared.settings.lookahead)
+    logger.info("engine.lookahead is \"link\": promises do not know ways around dead routers and links");
   if (experiment.summary.dropped_rows > 0) {
     logger.info("{} rows of the trace have no prompt or no output and are left out",
                 experiment.summary.dropped_rows);

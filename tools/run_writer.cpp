@@ -179,6 +179,8 @@ void RunWriter::write_cores(const llm::System& system) {
   write(std::uint8_t{}, "role", "1",
         "what the core holds, an index into role_names; cores row by row from the north-west",
         [&](wafer::CoreId core) { return role_of(plan, plan.role(core)); });
+  write(std::uint8_t{}, "alive", "1", "0 for a core that is dead since the wafer was made, else 1",
+        [&](wafer::CoreId core) { return experiment_.wafer.faults.core_is_dead(core) ? 0 : 1; });
   write(std::int32_t{}, "block", "1",
         "transformer block it works for; the number of blocks for the LM head, -1 for a spare core",
         [&](wafer::CoreId core) {

@@ -69,12 +69,14 @@ Time DieNetwork::enter_first_router(CoreId from, int flits, Time ready) {
 
 Onward DieNetwork::inject(CoreId from, CoreId to, int flits, Time ready, Travel& travel) {
   now_ = ready;
-  return walk(geometry_.coordinate(from), to, flits, enter_first_router(from, flits, ready), travel);
+  const Coordinate at = geometry_.coordinate(from);
+  const auto via = model_.routing.waypoint(from, router_of(to));
+  return walk({at, enter_first_router(from, flits, ready)}, to, via, flits, travel);
 }
 
-Onward DieNetwork::enter(CoreId at, CoreId to, int flits, Time head, Travel& travel) {
+Onward DieNetwork::enter(CoreId at, CoreId to, int flits, Time head, Travel& travel, Waypoint via) {
   now_ = head;
-  return walk(geometry_.coordinate(at), to, flits, head, travel);
+  return walk({geometry_.coordinate(at), head}, to, via, flits, travel);
 }
 
 Time DieNetwork::cross(std::size_t first_link, int step, int hops, int flits, Time head) {
@@ -84,44 +86,54 @@ Time DieNetwork::cross(std::size_t first_link, int step, int hops, int flits, Ti
   return head;
 }
 
-/// Along x, then along y, as far as this die goes.
-Onward DieNetwork::walk(Coordinate at, CoreId to, int flits, Time head, Travel& travel) {
+Onward DieNetwork::walk(Head head, CoreId to, Waypoint via, int flits, Travel& travel) {
   const bool to_host = to == host_id(geometry_);
   const Coordinate target = to_host ? model_.host : geometry_.coordinate(to);
+  for (;;) {
+    go_along_leg(head, via.is_none() ? target : geometry_.coordinate(via.core()), flits, travel);
+    if (!contains(head.at)) return leave_to_die(head, via, flits, travel);
+    if (via.is_none()) break;
+    via = model_.routing.waypoint(via.core(), geometry_.core_at(target));
+  }
+  return to_host ? leave_to_host(head.at, flits, head.time, travel) : eject(head.at, flits, head.time);
+}
+
+/// Along x, then along y, as far as this die goes.
+void DieNetwork::go_along_leg(Head& head, Coordinate target, int flits, Travel& travel) {
+  auto& at = head.at;
   const std::int64_t bits = flits * model_.link_bits;
   // one step beyond the border is the router of the next die
   const int x = std::clamp(target.x, corner_.x - 1, corner_.x + geometry_.core_columns);
   if (x != at.x) {
     const bool east = x > at.x;
     const int hops = std::abs(x - at.x);
-    head = cross(link(at, static_cast<int>(east ? Direction::east : Direction::west)), east ? 1 : -1, hops,
-                 flits, head);
+    head.time = cross(link(at, static_cast<int>(east ? Direction::east : Direction::west)), east ? 1 : -1,
+                      hops, flits, head.time);
     travel.hop_bits += hops * bits;
     at.x = x;
-    if (x < corner_.x || x == corner_.x + geometry_.core_columns) return leave_to_die(at, head, bits, travel);
+    if (!contains(at)) return;
   }
   const int y = std::clamp(target.y, corner_.y - 1, corner_.y + geometry_.core_rows);
   if (y != at.y) {
     const bool south = y > at.y;
     const int hops = std::abs(y - at.y);
-    head = cross(link(at, static_cast<int>(south ? Direction::south : Direction::north)), south ? 1 : -1,
-                 hops, flits, head);
+    head.time = cross(link(at, static_cast<int>(south ? Direction::south : Direction::north)), south ? 1 : -1,
+                      hops, flits, head.time);
     travel.hop_bits += hops * bits;
     at.y = y;
-    if (y < corner_.y || y == corner_.y + geometry_.core_rows) return leave_to_die(at, head, bits, travel);
   }
-  return to_host ? leave_to_host(at, flits, head, travel) : eject(at, flits, head);
 }
 
-Onward DieNetwork::leave_to_die(Coordinate at, Time head, std::int64_t bits, Travel& travel) {
-  travel.crossing_bits += bits;
-  return {Onward::To::die, geometry_.core_at(at), geometry_.die_of(at), head + model_.die_crossing_latency};
+Onward DieNetwork::leave_to_die(const Head& head, Waypoint via, int flits, Travel& travel) {
+  travel.crossing_bits += flits * model_.link_bits;
+  return {Onward::To::die, geometry_.core_at(head.at), geometry_.die_of(head.at),
+          head.time + model_.die_crossing_latency, via};
 }
 
 Onward DieNetwork::eject(Coordinate at, int flits, Time head) {
   const Time start = take(link(at, kEjection), head + model_.router_latency(), flits);
   const Time tail = start + model_.wire_latency + flits * model_.cycle;
-  return {Onward::To::core, geometry_.core_at(at), die_, tail};
+  return {Onward::To::core, geometry_.core_at(at), die_, tail, {}};
 }
 
 Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& travel) {
@@ -130,7 +142,7 @@ Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& tr
   travel.hop_bits += flits * model_.link_bits;
   travel.crossing_bits += flits * model_.link_bits;
   const Time tail = start + model_.wire_latency + model_.die_crossing_latency + (flits - 1) * model_.cycle;
-  return {Onward::To::host, host_id(geometry_), die_, tail};
+  return {Onward::To::host, host_id(geometry_), die_, tail, {}};
 }
 
 std::span<const Onward> DieNetwork::inject(const MulticastTree& tree, int flits, Time ready, Travel& travel) {
@@ -156,15 +168,18 @@ std::span<const Onward> DieNetwork::walk(const MulticastTree& tree, std::uint32_
     const Time start = take(step.link, at_router + model_.router_latency(), flits);
     if (step.end == MulticastStep::End::core) {
       const Time tail = start + model_.wire_latency + flits * model_.cycle;
-      onward_.push_back({Onward::To::core, CoreId{step.target}, die_, tail});
+      onward_.push_back({Onward::To::core, CoreId{step.target}, die_, tail, {}});
       continue;
     }
     heads_[i] = start + model_.wire_latency;
     travel.hop_bits += bits;
     if (step.end == MulticastStep::End::crossing) {
       travel.crossing_bits += bits;
-      onward_.push_back({Onward::To::die, CoreId{step.target}, tree.segment(step.target).die,
-                         heads_[i] + model_.die_crossing_latency});
+      onward_.push_back({Onward::To::die,
+                         CoreId{step.target},
+                         tree.segment(step.target).die,
+                         heads_[i] + model_.die_crossing_latency,
+                         {}});
     }
   }
   return onward_;

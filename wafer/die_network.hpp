@@ -16,6 +16,7 @@ struct Onward {
   CoreId core;          ///< the destination, or the core whose router it enters next
   DieId die;            ///< of `core`
   engine::Time time{};  ///< core, host: its tail is there; die: its head is at the router
+  Waypoint via{};       ///< die, not a multicast: where its way turns next
 };
 
 /// How far a packet's bits went; a multicast's bits count once for each link of the tree.
@@ -43,7 +44,8 @@ class DieNetwork {
 
   /// From a neighbouring die or the host.
   /// @param head  when the head is at the router of `at`
-  Onward enter(CoreId at, CoreId to, int flits, engine::Time head, Travel& travel);
+  /// @param via   as Onward said; from the host, what Routing says
+  Onward enter(CoreId at, CoreId to, int flits, engine::Time head, Travel& travel, Waypoint via = {});
 
   /// The source's part of a multicast.
   /// @return  what leaves the tree in this die; valid until the next call
@@ -84,13 +86,25 @@ class DieNetwork {
   engine::Time take_gap(Link& link, engine::Time head, engine::Duration length) const;
   /// Crosses `hops` links in a row, the first of them out of the router where `head` is.
   engine::Time cross(std::size_t first_link, int step, int hops, int flits, engine::Time head);
-  Onward walk(Coordinate at, CoreId to, int flits, engine::Time head, Travel& travel);
+  /// A packet's head, and where it is: beyond the border when it has left the die.
+  struct Head {
+    Coordinate at;
+    engine::Time time;
+  };
+  Onward walk(Head head, CoreId to, Waypoint via, int flits, Travel& travel);
   std::span<const Onward> walk(const MulticastTree& tree, std::uint32_t segment, int flits, engine::Time head,
                                Travel& travel);
-  Onward leave_to_die(Coordinate at, engine::Time head, std::int64_t bits, Travel& travel);
+  void go_along_leg(Head& head, Coordinate target, int flits, Travel& travel);
+  Onward leave_to_die(const Head& head, Waypoint via, int flits, Travel& travel);
   Onward eject(Coordinate at, int flits, engine::Time head);
   Onward leave_to_host(Coordinate at, int flits, engine::Time head, Travel& travel);
   engine::Time enter_first_router(CoreId from, int flits, engine::Time ready);
+  bool contains(Coordinate at) const {
+    return at.x >= corner_.x && at.x < corner_.x + geometry_.core_columns && at.y >= corner_.y &&
+           at.y < corner_.y + geometry_.core_rows;
+  }
+  /// Of a core or the host interface.
+  CoreId router_of(CoreId to) const { return to == host_id(geometry_) ? geometry_.core_at(model_.host) : to; }
   std::size_t link(Coordinate at, int port) const {
     return numbers_.number(at.x - corner_.x, at.y - corner_.y, port);
   }

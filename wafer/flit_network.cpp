@@ -63,26 +63,35 @@ FlitNetwork::FlitNetwork(const Geometry& geometry, const NocModel& model, DieId 
   wheel_mask_ = wheel_.size() - 1;
   for (int i = 0; i < kPorts * vcs_; ++i)
     port_of_[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(i / vcs_);
+  for (int vc = 0; vc < vcs_; ++vc) {
+    const int leg = vc * model.routing.legs() / vcs_;
+    leg_of_[static_cast<std::size_t>(vc)] = static_cast<std::uint8_t>(leg);
+    vcs_of_[static_cast<std::size_t>(leg)] |= static_cast<std::uint16_t>(1U << vc);
+  }
 }
 
 // ---- to and from outside
 
 void FlitNetwork::inject(int core, PacketSlot slot, CoreId to, int flits) {
-  if (destinations_.size() <= slot) destinations_.resize(slot + 1);
-  destinations_[slot] = geometry_.coordinate(to);
+  head_for(slot, to, model_.routing.waypoint(geometry_.core_of_die(die_, core), to), 0);
   source_[static_cast<std::size_t>(core)].queue.push_back({slot, to, static_cast<std::uint16_t>(flits)});
   wake_source(core);
 }
 
-void FlitNetwork::receive_flit(Cycle at, LinkVc input, bool head, bool tail, PacketSlot slot, CoreId to) {
+void FlitNetwork::receive_flit(Cycle at, LinkVc input, bool head, bool tail, PacketSlot slot, CoreId to,
+                               Waypoint via) {
   input.port = static_cast<std::uint8_t>(other_numbering(input.port));
   auto& channel = inputs_[vc_index(input.core, input.port, input.vc)];
   if (head) {
-    if (destinations_.size() <= slot) destinations_.resize(slot + 1);
-    destinations_[slot] = geometry_.coordinate(to);
+    head_for(slot, to, via, leg_of_[input.vc]);
     channel.arriving = slot;
   }
   add_flit(at, input, {channel.arriving, head, tail});
+}
+
+void FlitNetwork::head_for(PacketSlot slot, CoreId to, Waypoint via, int leg) {
+  if (headings_.size() <= slot) headings_.resize(slot + 1);
+  headings_[slot] = {geometry_.coordinate(via.is_none() ? to : via.core()), to, via, leg};
 }
 
 void FlitNetwork::receive_credit(Cycle at, LinkVc output) {
@@ -180,16 +189,27 @@ void FlitNetwork::begin_packet(int core, int input_vc, Cycle ready) {
   channel.idle = false;
   channel.ready = ready + model_.router.routing_cycles;
   channel.output = static_cast<std::uint8_t>(route(core, flit.slot));
+  channel.usable_vcs = usable_vcs(channel.output, flit.slot);
   routers_[static_cast<std::size_t>(core)].waiting |= Mask{1} << input_vc;
 }
 
-int FlitNetwork::route(int core, PacketSlot slot) const {
+/// By dimension order to the end of the leg, or of the next one if this is it.
+int FlitNetwork::route(int core, PacketSlot slot) {
   enum { east, west, south, north };
-  const Coordinate to = destinations_[slot];
   const Coordinate at{corner_.x + core % geometry_.core_columns, corner_.y + core / geometry_.core_columns};
+  const auto& heading = headings_[slot];
+  if (at == heading.leg_end && !heading.via.is_none())
+    head_for(slot, heading.to, model_.routing.waypoint(heading.via.core(), heading.to), heading.leg + 1);
+  const Coordinate to = heading.leg_end;
   if (to.x != at.x) return to.x > at.x ? east : west;
   if (to.y != at.y) return to.y > at.y ? south : north;
   return kLocal;
+}
+
+/// Of a link to a core any: what arrives there waits for nothing.
+std::uint16_t FlitNetwork::usable_vcs(int output, PacketSlot slot) const {
+  if (output == kLocal) return static_cast<std::uint16_t>((1U << vcs_) - 1);
+  return vcs_of_[static_cast<std::size_t>(headings_[slot].leg)];
 }
 
 /// A core sends at most a flit of its first packet to its router.
@@ -279,7 +299,9 @@ FlitNetwork::Mask FlitNetwork::allocate_vcs(int core, Mask asking) {
     if (bidders == 0) continue;
     std::uint64_t winners_here = 0;
     for_each_bit(router.free_vcs[static_cast<std::size_t>(output)], [&](int vc) {
-      const int winner = first_from(bidders, vc_round_[vc_index(core, output, vc)]);
+      const Mask usable_by = model_.routing.is_whole() ? bidders : those_that_may_use(first, bidders, vc);
+      if (usable_by == 0) return;
+      const int winner = first_from(usable_by, vc_round_[vc_index(core, output, vc)]);
       auto& offered = offered_[static_cast<std::size_t>(winner)];
       if ((winners_here >> winner & 1U) == 0) offered = 0;
       offered |= static_cast<std::uint16_t>(1U << vc);
@@ -297,6 +319,16 @@ FlitNetwork::Mask FlitNetwork::allocate_vcs(int core, Mask asking) {
     winners |= winners_here;
   }
   return winners;
+}
+
+/// @param first  of the router's input virtual channels
+FlitNetwork::Mask FlitNetwork::those_that_may_use(std::size_t first, Mask bidders, int vc) const {
+  Mask usable_by = 0;
+  for_each_bit(bidders, [&](int input_vc) {
+    const bool usable = (inputs_[first + static_cast<std::size_t>(input_vc)].usable_vcs >> vc & 1U) != 0;
+    if (usable) usable_by |= Mask{1} << input_vc;
+  });
+  return usable_by;
 }
 
 /// iSLIP between inputs and outputs. Of an input's virtual channels that want the same output one bids: the
@@ -332,10 +364,11 @@ bool FlitNetwork::request_switch(int core, Mask speculating, Moves& moves) {
   if (speculating != 0) {
     const auto certain = asked;
     for_each_bit(speculating, [&](int input_vc) {
-      const int output = inputs_[first + static_cast<std::size_t>(input_vc)].output;
+      const auto& channel = inputs_[first + static_cast<std::size_t>(input_vc)];
+      const int output = channel.output;
       const int input = port_of_[static_cast<std::size_t>(input_vc)];
       bool usable = false;
-      for_each_bit(router.free_vcs[static_cast<std::size_t>(output)],
+      for_each_bit(router.free_vcs[static_cast<std::size_t>(output)] & channel.usable_vcs,
                    [&](int vc) { usable |= output_credits_[vc_index(core, output, vc)] > 0; });
       if (usable) bid(input_vc, output, (certain[static_cast<std::size_t>(output)] >> input & 1U) == 0);
     });
@@ -398,7 +431,8 @@ void FlitNetwork::send(LinkVc output, Flit flit) {
   if (neighbour < 0) {
     const Cycle arrival = sent + border_wire_;
     output.port = static_cast<std::uint8_t>(other_numbering(output.port));
-    departures_.push_back({output, flit.slot, flit.head, flit.tail, arrival});
+    const auto via = flit.head ? headings_[flit.slot].via : Waypoint{};
+    departures_.push_back({output, flit.slot, flit.head, flit.tail, arrival, via});
     return;
   }
   const auto input = static_cast<std::uint8_t>(output.port ^ 1U);

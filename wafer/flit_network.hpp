@@ -29,7 +29,9 @@ struct LinkVc {
 ///
 /// The die advances by clock edges, of which only those are needed at which something happens. At an edge all
 /// routers see what has come over their links, allocate, and send; what they send comes at least one edge
-/// later, so that their order is of no matter. Routing is by dimension order, x first.
+/// later, so that their order is of no matter. Ways are those of NocModel::routing; where they have several
+/// legs, leg i takes between routers the virtual channels of class i: the i-th of as many even parts as the
+/// wafer needs legs.
 ///
 /// An idle network gives a packet of z flits that visits n routers, with p = RouterModel::pipeline_cycles()
 /// and w the latency of a wire, n (p + w) + w + 1 + (z - 1) cycles from its creation to its last flit's
@@ -44,8 +46,9 @@ class FlitNetwork {
   void inject(int core, PacketSlot slot, CoreId to, int flits);
 
   /// From a neighbouring die, to be seen at edge `at`.
-  /// @param slot, to  of the packet, if the flit is a head
-  void receive_flit(Cycle at, LinkVc input, bool head, bool tail, PacketSlot slot, CoreId to);
+  /// @param slot, to, via  of the packet, if the flit is a head
+  void receive_flit(Cycle at, LinkVc input, bool head, bool tail, PacketSlot slot, CoreId to,
+                    Waypoint via = {});
   void receive_credit(Cycle at, LinkVc output);
 
   /// The clock edge `now`, later than those before.
@@ -62,6 +65,7 @@ class FlitNetwork {
     bool head = false;
     bool tail = false;
     Cycle arrival = 0;  ///< edge at which the neighbour sees it
+    Waypoint via{};     ///< of the packet, if the flit is a head
   };
   std::span<const Departure> departures() const { return departures_; }
 
@@ -109,6 +113,15 @@ class FlitNetwork {
     bool idle = true;  // no packet at its front
     std::uint8_t output = 0;
     std::uint8_t output_vc = 0;
+    std::uint16_t usable_vcs = 0;  // of the output
+  };
+
+  /// Where a packet goes, and by which leg of its way.
+  struct Heading {
+    Coordinate leg_end;
+    CoreId to;
+    Waypoint via;
+    int leg = 0;
   };
 
   struct Router {
@@ -159,10 +172,13 @@ class FlitNetwork {
   void add_credit(Cycle at, LinkVc output);
   void accept(const Arrival& arrival);
   void begin_packet(int core, int input_vc, Cycle ready);
-  int route(int core, PacketSlot slot) const;
+  void head_for(PacketSlot slot, CoreId to, Waypoint via, int leg);
+  int route(int core, PacketSlot slot);
+  std::uint16_t usable_vcs(int output, PacketSlot slot) const;
   bool feed(int core);
   bool step_router(int core);
   Mask allocate_vcs(int core, Mask asking);
+  Mask those_that_may_use(std::size_t first, Mask bidders, int vc) const;
   bool request_switch(int core, Mask speculating, Moves& moves);
   void forward(int core, int input_vc);
   void send(LinkVc output, Flit flit);
@@ -187,9 +203,9 @@ class FlitNetwork {
   std::vector<std::uint8_t> input_round_;     // of an input virtual channel over outputs
   std::vector<Source> source_;
   std::vector<std::uint8_t> source_credits_;
-  std::vector<Coordinate> destinations_;  // by PacketSlot
-  std::vector<std::uint64_t> active_;     // routers to step, a bit each
-  std::vector<std::uint64_t> sources_;    // cores that have flits to send
+  std::vector<Heading> headings_;       // by PacketSlot
+  std::vector<std::uint64_t> active_;   // routers to step, a bit each
+  std::vector<std::uint64_t> sources_;  // cores that have flits to send
 
   std::vector<EdgeWork> wheel_;
   std::size_t wheel_mask_;
@@ -202,7 +218,9 @@ class FlitNetwork {
   std::vector<std::int64_t> flits_sent_;  // by core and port
   std::int64_t router_visits_ = 0;
 
-  std::array<std::uint8_t, 64> port_of_{};  // of an input virtual channel
+  std::array<std::uint8_t, 64> port_of_{};                                // of an input virtual channel
+  std::array<std::uint8_t, RouterModel::kMostVirtualChannels> leg_of_{};  // by virtual channel of a link
+  std::array<std::uint16_t, Routing::kMostLegs> vcs_of_{};                // by leg
 
   // of the router being stepped, by input virtual channel
   std::array<std::uint8_t, 64> granted_vc_{};

@@ -36,8 +36,30 @@ constexpr Coordinate step(Coordinate at, Direction direction) {
   return {at.x, at.y + 1};
 }
 
+constexpr Direction opposite(Direction direction) {
+  switch (direction) {
+    case Direction::east:
+      return Direction::west;
+    case Direction::west:
+      return Direction::east;
+    case Direction::north:
+      return Direction::south;
+    case Direction::south:
+      break;
+  }
+  return Direction::north;
+}
+
+/// Links between two routers where packets go no detours.
+constexpr int distance(Coordinate a, Coordinate b) {
+  const auto apart = [](int one, int other) { return one < other ? other - one : one - other; };
+  return apart(a.x, b.x) + apart(a.y, b.y);
+}
+
 /// The grid of cores of one wafer, in dies.
 struct Geometry {
+  static constexpr int kMostCores = 4'000'000;
+
   int die_columns = 9;
   int die_rows = 7;
   int core_columns = 13;  ///< of a die

@@ -1,6 +1,10 @@
 #include "wafer/multicast.hpp"
 
 #include <array>
+#include <limits>
+#include <utility>
+
+#include "engine/error.hpp"
 
 namespace ouro::wafer {
 namespace {
@@ -20,20 +24,24 @@ int link_of(const Geometry& geometry, Coordinate at, int port) {
 
 }  // namespace
 
-MulticastTree::MulticastTree(const Geometry& geometry, CoreId source, std::span<const CoreId> destinations)
+MulticastTree::MulticastTree(const Geometry& geometry, CoreId source, std::span<const CoreId> destinations,
+                             const Routing& routing)
     : source_{source} {
-  std::vector<Coordinate> coordinates;
-  coordinates.reserve(destinations.size());
-  for (const auto core : destinations) coordinates.push_back(geometry.coordinate(core));
+  std::vector<Destination> ways;
+  ways.reserve(destinations.size());
+  for (const auto core : destinations) ways.push_back({core, routing.waypoint(source, core)});
   segments_.push_back({geometry.die_of(source), {}});
-  grow(geometry, {0, -1, geometry.coordinate(source)}, coordinates);
+  grow({geometry, routing}, {0, -1, geometry.coordinate(source)}, std::move(ways));
 }
 
-void MulticastTree::grow(const Geometry& geometry, Branch from, const std::vector<Coordinate>& destinations) {
-  std::array<std::vector<Coordinate>, kDirections.size()> onward;
+void MulticastTree::grow(const Wafer& wafer, Branch from, std::vector<Destination> destinations) {
+  const auto& geometry = wafer.geometry;
+  const CoreId here = geometry.core_at(from.at);
+  std::array<std::vector<Destination>, kDirections.size()> onward;
   bool ends_here = false;
-  for (const auto to : destinations) {
-    const int port = next_port(from.at, to);
+  for (auto& to : destinations) {
+    if (to.via == Waypoint{here}) to.via = wafer.routing.waypoint(here, to.core);
+    const int port = next_port(from.at, geometry.coordinate(to.via.is_none() ? to.core : to.via.core()));
     if (port == kEjection) {
       ends_here = true;
     } else {
@@ -42,11 +50,11 @@ void MulticastTree::grow(const Geometry& geometry, Branch from, const std::vecto
   }
   if (ends_here) {
     const int link = link_of(geometry, from.at, kEjection);
-    add_step(from, link, MulticastStep::End::core, geometry.core_at(from.at).value());
+    add_step(from, link, MulticastStep::End::core, here.value());
   }
   for (const auto direction : kDirections) {
-    const auto& rest = onward[static_cast<std::size_t>(direction)];
-    if (!rest.empty()) grow(geometry, cross_link(geometry, from, direction), rest);
+    auto& rest = onward[static_cast<std::size_t>(direction)];
+    if (!rest.empty()) grow(wafer, cross_link(geometry, from, direction), std::move(rest));
   }
 }
 
@@ -64,6 +72,8 @@ MulticastTree::Branch MulticastTree::cross_link(const Geometry& geometry, Branch
 
 std::int16_t MulticastTree::add_step(Branch from, int link, MulticastStep::End end, std::uint32_t target) {
   auto& steps = segments_[from.segment].steps;
+  if (steps.size() > std::numeric_limits<std::int16_t>::max())
+    throw engine::ContractError{"a multicast has too many links in one die"};
   steps.push_back({static_cast<std::uint16_t>(link), from.parent, end, target});
   return static_cast<std::int16_t>(steps.size() - 1);
 }

@@ -6,6 +6,7 @@
 
 #include "wafer/die_links.hpp"
 #include "wafer/geometry.hpp"
+#include "wafer/routing.hpp"
 
 namespace ouro::wafer {
 
@@ -28,12 +29,15 @@ struct MulticastSegment {
   std::vector<MulticastStep> steps;
 };
 
-/// A multicast along dimension order: one row from the source, columns from there.
+/// A multicast along the ways to its destinations: one row from the source, columns from there.
 ///
-/// Segment 0 begins at the source's router.
+/// Ways go together until they part, so that each destination gets one copy. Around faults, two that have
+/// parted may meet again: then a link carries the packet twice. Segment 0 begins at the source's router.
 class MulticastTree {
  public:
-  MulticastTree(const Geometry& geometry, CoreId source, std::span<const CoreId> destinations);
+  /// Does not keep its arguments.
+  MulticastTree(const Geometry& geometry, CoreId source, std::span<const CoreId> destinations,
+                const Routing& routing = {});
 
   CoreId source() const { return source_; }
   const MulticastSegment& segment(std::uint32_t index) const { return segments_[index]; }
@@ -45,7 +49,15 @@ class MulticastTree {
     std::int16_t parent;
     Coordinate at;
   };
-  void grow(const Geometry& geometry, Branch from, const std::vector<Coordinate>& destinations);
+  struct Destination {
+    CoreId core;
+    Waypoint via;
+  };
+  struct Wafer {
+    const Geometry& geometry;
+    const Routing& routing;
+  };
+  void grow(const Wafer& wafer, Branch from, std::vector<Destination> destinations);
   Branch cross_link(const Geometry& geometry, Branch from, Direction direction);
   std::int16_t add_step(Branch from, int link, MulticastStep::End end, std::uint32_t target);
 

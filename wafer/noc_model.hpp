@@ -5,6 +5,7 @@
 #include "engine/time.hpp"
 #include "wafer/geometry.hpp"
 #include "wafer/router_model.hpp"
+#include "wafer/routing.hpp"
 
 namespace ouro::engine {
 class Config;
@@ -34,6 +35,7 @@ struct NocModel {
   std::int64_t link_bits = 256;                 ///< of one flit
   MulticastMode multicast = MulticastMode::tree;
   Coordinate host;  ///< the core whose router has the link to the host interface, on its west side
+  Routing routing;  ///< around dead routers and links
 
   /// Flits of a packet. The head's routing information travels on wires of its own.
   int flits(std::int64_t bytes) const { return static_cast<int>((8 * bytes + link_bits - 1) / link_bits); }

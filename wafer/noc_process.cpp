@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <type_traits>
 
 #include "engine/error.hpp"
@@ -18,26 +17,15 @@ namespace {
 /// when it steps.
 constexpr Duration kSetup{1};
 
-Direction opposite(Direction direction) {
-  switch (direction) {
-    case Direction::east:
-      return Direction::west;
-    case Direction::west:
-      return Direction::east;
-    case Direction::north:
-      return Direction::south;
-    case Direction::south:
-      break;
-  }
-  return Direction::north;
-}
-
 }  // namespace
 
 struct NocProcess::Message {
   enum Kind : std::uint8_t { kStep, kFlit, kCredit, kPacket };
   static constexpr std::uint8_t kHead = 1;  // bits of `ends`
   static constexpr std::uint8_t kTail = 2;
+  static constexpr unsigned kLowBitsOfVia = 16;
+  static constexpr unsigned kHighBitsOfVia = 6;
+  static_assert(std::uint32_t{Geometry::kMostCores} < 1U << (kLowBitsOfVia + kHighBitsOfVia));
 
   std::int64_t number = 0;
   Cycle created = 0;
@@ -49,8 +37,8 @@ struct NocProcess::Message {
   Kind kind{};
   std::uint8_t port = 0;
   std::uint8_t vc = 0;
-  std::uint8_t ends = 0;
-  std::uint16_t unused = 0;  // no padding: digests read every byte
+  std::uint8_t ends = 0;      // and, above the two, the high bits of the waypoint
+  std::uint16_t via_low = 0;  // no padding: digests read every byte
 
   void set_packet(const Packet& packet) {
     number = packet.number;
@@ -59,6 +47,13 @@ struct NocProcess::Message {
     to = packet.to.value();
     flits = packet.flits;
     routers = packet.routers;
+  }
+  void set_via(Waypoint via) {
+    via_low = static_cast<std::uint16_t>(via.code());
+    ends = static_cast<std::uint8_t>((ends & (kHead | kTail)) | via.code() >> kLowBitsOfVia << 2);
+  }
+  Waypoint via() const {
+    return Waypoint::from_code(static_cast<std::uint32_t>(ends >> 2) << kLowBitsOfVia | via_low);
   }
   Packet packet() const { return {number, created, entered, CoreId{to}, flits, routers}; }
 };
@@ -110,6 +105,7 @@ void NocProcess::start(engine::Scheduler& scheduler) {
 // ---- creation of packets
 
 void NocProcess::plan_first(int core) {
+  if (traffic_.faults.core_is_dead(geometry_.core_of_die(die_, core))) return;
   const auto index = static_cast<std::size_t>(core);
   switch (traffic_.load) {
     case NocTraffic::Load::open_loop: {
@@ -147,7 +143,7 @@ void NocProcess::plan_next(const Creation& creation) {
   }
 }
 
-NocProcess::Packet NocProcess::make_packet(const Creation& creation) {
+std::optional<NocProcess::Packet> NocProcess::make_packet(const Creation& creation) {
   const auto index = static_cast<std::size_t>(creation.core);
   const auto count = packets_created_[index]++;
   const CoreId from = geometry_.core_of_die(die_, creation.core);
@@ -165,8 +161,8 @@ NocProcess::Packet NocProcess::make_packet(const Creation& creation) {
     packet.to = destination(traffic_.pattern, geometry_, from, key, static_cast<std::uint64_t>(count));
     packet.flits = static_cast<std::uint16_t>(traffic_.packet_flits);
   }
-  const auto a = geometry_.coordinate(from), b = geometry_.coordinate(packet.to);
-  packet.routers = static_cast<std::uint16_t>(std::abs(a.x - b.x) + std::abs(a.y - b.y) + 1);
+  if (traffic_.faults.core_is_dead(packet.to)) return std::nullopt;
+  packet.routers = static_cast<std::uint16_t>(model_.routing.hops(geometry_, from, packet.to) + 1);
   ++arrivals_.created;
   const Cycle since = packet.created - traffic_.warmup;
   if (traffic_.load != NocTraffic::Load::open_loop || (since >= 0 && since < traffic_.measure))
@@ -180,12 +176,13 @@ void NocProcess::create_all(Cycle now) {
     creations_.pop();
     const auto packet = make_packet(creation);
     plan_next(creation);
+    if (!packet) continue;
     if (flits_) {
-      flits_->inject(creation.core, keep(packet), packet.to, packet.flits);
+      flits_->inject(creation.core, keep(*packet), packet->to, packet->flits);
     } else {
       Travel travelled;
-      travel(packet, packets_->inject(geometry_.core_of_die(die_, creation.core), packet.to, packet.flits,
-                                      edge(now), travelled));
+      travel(*packet, packets_->inject(geometry_.core_of_die(die_, creation.core), packet->to, packet->flits,
+                                       edge(now), travelled));
     }
   }
 }
@@ -218,7 +215,7 @@ void NocProcess::handle(const engine::Event& event, engine::Scheduler& scheduler
       Travel travelled;
       const auto packet = message.packet();
       const CoreId at = geometry_.core_of_die(die_, message.core);
-      travel(packet, packets_->enter(at, packet.to, packet.flits, event.time, travelled));
+      travel(packet, packets_->enter(at, packet.to, packet.flits, event.time, travelled, message.via()));
       break;
     }
   }
@@ -266,6 +263,7 @@ void NocProcess::send_over_border(const FlitNetwork::Departure& departure) {
   if (departure.head) {
     message.set_packet(packets_under_way_[departure.slot]);
     message.ends |= Message::kHead;
+    message.set_via(departure.via);
   }
   if (departure.tail) {
     message.ends |= Message::kTail;
@@ -292,7 +290,8 @@ void NocProcess::receive(const Message& message) {
   } else {
     const bool head = (message.ends & Message::kHead) != 0;
     const bool tail = (message.ends & Message::kTail) != 0;
-    flits_->receive_flit(at, place, head, tail, head ? keep(message.packet()) : 0, CoreId{message.to});
+    flits_->receive_flit(at, place, head, tail, head ? keep(message.packet()) : 0, CoreId{message.to},
+                         message.via());
   }
   announce(at);
 }
@@ -305,6 +304,7 @@ void NocProcess::travel(const Packet& packet, const Onward& onward) {
   Message message{.core = static_cast<std::uint16_t>(geometry_.index_in_die(onward.core)),
                   .kind = Message::kPacket};
   message.set_packet(packet);
+  message.set_via(onward.via);
   scheduler_->send_at(engine::LpId{onward.die.value()}, onward.time, message);
 }
 

@@ -81,7 +81,8 @@ class NocProcess final : public engine::LogicalProcess {
 
   void plan_first(int core);
   void plan_next(const Creation& creation);
-  Packet make_packet(const Creation& creation);
+  /// None where the destination is dead.
+  std::optional<Packet> make_packet(const Creation& creation);
   void step(Cycle now);
   void create_all(Cycle now);
   void announce_next(Cycle now);

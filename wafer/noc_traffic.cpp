@@ -41,7 +41,7 @@ TrafficPattern read_pattern(const Config& config, const Geometry& geometry) {
   return pattern;
 }
 
-std::vector<TracedPacket> read_trace(const Config& config, const Geometry& geometry) {
+std::vector<TracedPacket> read_trace(const Config& config, const Geometry& geometry, const Faults& faults) {
   const std::string file = config.at("traffic.trace_file").as_string();
   if (file.empty()) throw config.at("traffic.trace_file").refusal("no file is named", "a CSV file");
   engine::CsvReader rows{engine::open_text(file), file};
@@ -58,7 +58,11 @@ std::vector<TracedPacket> read_trace(const Config& config, const Geometry& geome
   std::vector<TracedPacket> trace;
   while (rows.next()) {
     const auto core = [&](std::size_t field) {
-      return CoreId{static_cast<CoreId::Value>(rows.whole_number(field, 0, geometry.cores() - 1))};
+      const CoreId id{static_cast<CoreId::Value>(rows.whole_number(field, 0, geometry.cores() - 1))};
+      if (!faults.core_is_dead(id)) return id;
+      throw InputError{rows.where(),
+                       fmt::format("{}: core {} is dead", rows.column_name(field), rows.field(field)),
+                       "a packet goes from and to live cores"};
     };
     trace.push_back({rows.whole_number(number, 0, std::int64_t{1} << 40),
                      rows.whole_number(created, 0, kLongestStudy), core(from), core(to),
@@ -112,13 +116,14 @@ Cycle BernoulliGaps::next(const engine::RandomKey& key, std::uint64_t& draw) con
   }
 }
 
-NocTraffic read_noc_traffic(const Config& config, const Geometry& geometry) {
+NocTraffic read_noc_traffic(const Config& config, const Geometry& geometry, const Faults& faults) {
   NocTraffic traffic;
+  traffic.faults = faults;
   const std::string load = config.at("traffic.load").as_choice({"open-loop", "batch", "trace"});
   traffic.seed = static_cast<std::uint64_t>(config.at("traffic.seed").as_int(0));
   if (load == "trace") {
     traffic.load = NocTraffic::Load::trace;
-    traffic.trace = read_trace(config, geometry);
+    traffic.trace = read_trace(config, geometry, faults);
     return traffic;
   }
   traffic.pattern = read_pattern(config, geometry);

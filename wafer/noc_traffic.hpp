@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/random.hpp"
+#include "wafer/faults.hpp"
 #include "wafer/flit_network.hpp"
 #include "wafer/geometry.hpp"
 
@@ -73,11 +74,13 @@ struct NocTraffic {
   Cycle drain_limit = 0;  ///< open loop: after those, at most so many cycles for the measured ones to arrive
   std::uint64_t seed = 0;
   std::vector<TracedPacket> trace;  ///< in the order of creation, then number
+  Faults faults;                    ///< dead cores create no packets, and none for them is created
 };
 
 inline constexpr Cycle kLongestStudy = 1'000'000'000;  // cycles
 
-/// @throws InputError  for settings that do not fit each other, the grid, or the rows of the trace
-NocTraffic read_noc_traffic(const engine::Config& config, const Geometry& geometry);
+/// @throws InputError  for settings that do not fit each other, the grid, its dead cores, or the rows of the
+///                     trace
+NocTraffic read_noc_traffic(const engine::Config& config, const Geometry& geometry, const Faults& faults);
 
 }  // namespace ouro::wafer

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/config.hpp"
+#include "wafer/fault_map.hpp"
+#include "wafer/yield.hpp"
 
 namespace ouro::wafer {
 namespace {
@@ -11,7 +15,6 @@ using engine::Config;
 using engine::Duration;
 using engine::Energy;
 
-constexpr std::int64_t kMostCores = 4'000'000;
 constexpr std::int64_t kMostEnergy = 1'000'000'000;  // fJ: a microjoule for one count
 constexpr Duration kLongestLatency = std::chrono::hours{1};
 constexpr std::int64_t kLongestFlitLatency = 1000;  // cycles
@@ -36,10 +39,10 @@ Geometry read_geometry(const Config& config) {
                  fmt::format("a die has at most {}", kMostCoresOfDie));
   }
   const std::int64_t cores = std::int64_t{geometry.dies()} * geometry.cores_of_die();
-  if (cores > kMostCores) {
+  if (cores > Geometry::kMostCores) {
     throw config.at("wafer.core_rows")
         .refusal(fmt::format("the wafer would have {} cores", cores),
-                 fmt::format("it has at most {}", kMostCores));
+                 fmt::format("it has at most {}", Geometry::kMostCores));
   }
   return geometry;
 }
@@ -137,6 +140,52 @@ CoreModel read_core(const Config& config, Duration cycle) {
   return core;
 }
 
+double read_yield(const Config& config) {
+  constexpr double kMostDefects = 1e6;  // a square centimetre
+  constexpr double kLargestCore = 1e5;  // mm2
+  return murphy_yield(config.at("wafer.faults.core_area_mm2").as_number(0, kLargestCore),
+                      config.at("wafer.faults.defect_density_per_cm2").as_number(0, kMostDefects));
+}
+
+Faults read_faults(const Config& config, const Geometry& geometry, Coordinate host) {
+  const auto map = config.at("wafer.faults.map_file");
+  const double yield = read_yield(config);
+  const auto seed = static_cast<std::uint64_t>(config.at("wafer.faults.seed").as_int(0));
+  if (!map.as_string().empty()) {
+    if (yield < 1) {
+      throw map.refusal("a fault map leaves nothing to chance, and there is a defect density",
+                        "wafer.faults.defect_density_per_cm2 = 0.0, or no map");
+    }
+    return read_fault_map(map.as_string(), geometry, host);
+  }
+  Faults faults{geometry};
+  add_dead_cores(faults, geometry, yield, seed);
+  return faults;
+}
+
+Routing make_routing(const Config& config, const Geometry& geometry, const Faults& faults,
+                     const NocModel& noc) {
+  Routing routing{geometry, faults};
+  const auto& [from, to, legs] = routing.farthest();
+  const bool flit = noc.fidelity == Fidelity::flit;
+  const int most = flit ? std::min(Routing::kMostLegs, noc.router.virtual_channels) : Routing::kMostLegs;
+  if (legs >= 1 && legs <= most) return routing;
+  const auto map = config.at("wafer.faults.map_file");
+  const auto name = [&](CoreId core) {
+    const auto at = geometry.coordinate(core);
+    return fmt::format("({}, {})", at.x, at.y);
+  };
+  if (legs == 0) {
+    throw map.refusal(
+        fmt::format("no way is left from the router at {} to the one at {}", name(from), name(to)),
+        "live routers must be connected");
+  }
+  throw map.refusal(fmt::format("a packet from {} to {} needs a way of {} legs, each along x, then along y",
+                                name(from), name(to), legs),
+                    most < Routing::kMostLegs ? fmt::format("at most {}, one for each virtual channel", most)
+                                              : fmt::format("at most {}", most));
+}
+
 }  // namespace
 
 EnergyModel read_energy(const Config& config) {
@@ -167,6 +216,8 @@ WaferModel read_wafer(const Config& config) {
   wafer.geometry = read_geometry(config);
   const auto cycle = config.at("wafer.clock").as_clock_period();
   wafer.noc = read_noc(config, wafer.geometry, cycle);
+  wafer.faults = read_faults(config, wafer.geometry, wafer.noc.host);
+  wafer.noc.routing = make_routing(config, wafer.geometry, wafer.faults, wafer.noc);
   wafer.core = read_core(config, cycle);
   wafer.energy = read_energy(config);
   wafer.host = {config.at("wafer.host.embedding_latency").as_duration(kLongestLatency),

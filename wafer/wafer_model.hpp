@@ -3,6 +3,7 @@
 #include "engine/time.hpp"
 #include "wafer/core_model.hpp"
 #include "wafer/energy.hpp"
+#include "wafer/faults.hpp"
 #include "wafer/geometry.hpp"
 #include "wafer/noc_model.hpp"
 
@@ -17,6 +18,7 @@ struct HostModel {
 /// All that a wafer is; const, shared by all its dies.
 struct WaferModel {
   Geometry geometry;
+  Faults faults;
   NocModel noc;
   CoreModel core;
   EnergyModel energy;
@@ -29,7 +31,9 @@ struct WaferModel {
 };
 
 /// Reads sections [wafer] and [energy].
-/// @throws InputError  for sizes that make no wafer
+/// @throws InputError  for sizes that make no wafer, a broken fault map, and faults that leave two live
+/// routers
+///                     without a way of few enough legs
 WaferModel read_wafer(const engine::Config& config);
 
 }  // namespace ouro::wafer

@@ -19,7 +19,7 @@ TiledModel tile(const ModelDescription& model) {
 }
 
 Mapping map(const Geometry& geometry, const ModelDescription& model) {
-  return map_in_snake_order(geometry, model, tile(model));
+  return map_in_snake_order(geometry, {}, model, tile(model));
 }
 
 /// Five cores of weights: each matrix fits one.
@@ -73,7 +73,7 @@ TEST(SnakeOrder, LeavesADieOnlyWhenAllItsCoresAreVisited) {
 TEST(SnakeMapping, UsesNoCoreTwiceAndGivesEachTileACoreOfItsOwn) {
   const auto model = shipped_model("llama-13b");
   const auto tiled = tile(model);
-  const auto mapping = map_in_snake_order(Geometry{}, model, tiled);
+  const auto mapping = map_in_snake_order(Geometry{}, {}, model, tiled);
   std::vector<CoreId> used = mapping.lm_head;
   EXPECT_EQ(mapping.lm_head.size(), tiled.lm_head.tiles.size());
   ASSERT_EQ(mapping.blocks.size(), 40U);
@@ -142,6 +142,45 @@ TEST(SnakeMapping, TakesAModelAtTheLastCoreAndRefusesItOneCoreBelow) {
       refusal(line(15), one_core_a_matrix(3)),
       "model toy: needs 16 cores for weights, LM head and a KV core for each block, and the wafer has 15: it "
       "lacks 1; a smaller model or a larger wafer fits");
+}
+
+wafer::Faults dead_cores(const Geometry& geometry, const std::vector<CoreId::Value>& cores) {
+  wafer::Faults faults{geometry};
+  for (const auto core : cores) faults.add({.kind = wafer::Fault::Kind::core, .core = CoreId{core}});
+  return faults;
+}
+
+TEST(SnakeMapping, PassesOverDeadCores) {
+  const auto model = one_core_a_matrix(1);  // QKV, KV, O, gate and up, down, LM head
+  const auto mapping = map_in_snake_order(line(9), dead_cores(line(9), {0, 3, 7}), model, tile(model));
+  const auto& block = mapping.blocks.front();
+  EXPECT_EQ(block.tiles[static_cast<std::size_t>(Matrix::qkv)], std::vector<CoreId>{CoreId{1}});
+  EXPECT_EQ(block.kv, std::vector<CoreId>{CoreId{2}});
+  EXPECT_EQ(block.tiles[static_cast<std::size_t>(Matrix::output)], std::vector<CoreId>{CoreId{4}});
+  EXPECT_EQ(block.tiles[static_cast<std::size_t>(Matrix::gate_up)], std::vector<CoreId>{CoreId{5}});
+  EXPECT_EQ(block.tiles[static_cast<std::size_t>(Matrix::down)], std::vector<CoreId>{CoreId{6}});
+  EXPECT_EQ(mapping.lm_head, std::vector<CoreId>{CoreId{8}});
+}
+
+TEST(SnakeMapping, SharesOutTheLiveCoresOnly) {
+  // 10,803 free cores are 270 a block and 3 spare: 3 dead ones change nothing, 4 cost each block a KV core
+  const auto model = shipped_model("llama-13b");
+  const auto kv_cores = [&](const wafer::Faults& faults) {
+    return map_in_snake_order(Geometry{}, faults, model, tile(model)).blocks.front().kv.size();
+  };
+  EXPECT_EQ(kv_cores(dead_cores(Geometry{}, {5, 500, 5000})), 270U);
+  EXPECT_EQ(kv_cores(dead_cores(Geometry{}, {5, 500, 5000, 13'922})), 269U);
+}
+
+TEST(SnakeMapping, SaysHowManyCoresAreDeadWhereAModelDoesNotFit) {
+  const auto model = one_core_a_matrix(3);
+  try {
+    map_in_snake_order(line(17), dead_cores(line(17), {2, 4}), model, tile(model));
+    FAIL() << "15 cores are too few";
+  } catch (const engine::InputError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("needs 16 cores"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("the wafer has 15 and 2 dead ones: it lacks 1;"));
+  }
 }
 
 TEST(SnakeMapping, LeavesCoresSpareThatCannotBeSharedOutEvenly) {

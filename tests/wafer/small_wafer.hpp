@@ -60,7 +60,7 @@ class SmallWafer {
  private:
   Delivery follow(wafer::Onward onward, wafer::CoreId to, int flits) {
     while (onward.to == wafer::Onward::To::die) {
-      onward = dies_[onward.die.value()].enter(onward.core, to, flits, onward.time, travel_);
+      onward = dies_[onward.die.value()].enter(onward.core, to, flits, onward.time, travel_, onward.via);
     }
     return {onward.to, onward.core, onward.time};
   }

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "llm/pipeline_plan.hpp"
+
+namespace ouro::llm {
+
+/// What is dead on a wafer, and what of it makes no difference to a model.
+struct FaultReport {
+  int cores = 0;
+  int routers = 0;
+  int links = 0;
+  /// Faults without effect: a core that the mapping would not use if all were alive, a link or router over
+  /// which no packet would go along x, then along y, or both.
+  int without_effect = 0;
+
+  int faults() const { return cores + routers + links; }
+};
+
+FaultReport report_faults(const PipelinePlan& plan);
+
+/// In a line; says so where faults have no effect.
+std::string describe(const FaultReport& report);
+
+}  // namespace ouro::llm
