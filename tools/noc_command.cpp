@@ -81,6 +81,7 @@ class NocWriter {
          &NocFindings::accepted_rate);
     whole("packets", "1", "measured packets that arrived", &NocFindings::packets);
     std::vector<std::uint8_t> settled;
+    settled.reserve(findings.size());
     for (const auto& row : findings) settled.push_back(row.settled ? 1 : 0);
     whole_rows<std::uint8_t>({"/noc/settled", "1", "whether every measured packet arrived within the limit"},
                              settled);
@@ -107,6 +108,7 @@ class NocWriter {
          "sent by each core's router to east, west, north, south and its core, whole runs"},
         link_flits, {cores, kPorts});
     std::vector<std::string> digests;
+    digests.reserve(findings.size());
     for (const auto& row : findings) digests.push_back(fmt::format("{:016x}", row.verdict.digest));
     file_.set_attribute("/", "digest", digests.back());
     file_.write_strings({"/noc/digest", "1", "of all events handled"}, digests);
@@ -124,6 +126,7 @@ class NocWriter {
     const auto traced = [&](const char* name, const char* unit, const char* meaning,
                             std::int64_t wafer::TracedArrival::*field) {
       std::vector<std::int64_t> values;
+      values.reserve(mine.size());
       for (const auto& packet : mine) values.push_back(packet.*field);
       file_.write<std::int64_t>({fmt::format("/packets/{}", name), unit, meaning}, values, first, total);
     };
@@ -144,6 +147,7 @@ class NocWriter {
   template <class T>
   void column(const std::vector<NocFindings>& findings, const Column& column, T NocFindings::*field) {
     std::vector<T> values;
+    values.reserve(findings.size());
     for (const auto& row : findings) values.push_back(row.*field);
     whole_rows<T>(column, values);
   }

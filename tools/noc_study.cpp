@@ -53,8 +53,8 @@ double confidence_of_mean(const std::array<std::int64_t, NocArrivals::kBatches>&
 }  // namespace
 
 NocStudy::NocStudy(const wafer::Geometry& geometry, const wafer::NocModel& model, const NocTraffic& traffic,
-                   const partitions::Partition& partition, MPI_Comm comm, engine::SynchronizerOptions options,
-                   engine::Lookahead lookahead)
+                   const partitions::Partition& partition, MPI_Comm comm,
+                   const engine::SynchronizerOptions& options, engine::Lookahead lookahead)
     : geometry_{geometry}, model_{model}, traffic_{traffic}, comm_{comm} {
   const auto make = [this](engine::LpId id) {
     auto die = std::make_unique<wafer::NocProcess>(geometry_, model_, traffic_, wafer::DieId{id.value()});

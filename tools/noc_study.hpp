@@ -39,7 +39,7 @@ class NocStudy {
  public:
   /// Keeps references.
   NocStudy(const wafer::Geometry& geometry, const wafer::NocModel& model, const wafer::NocTraffic& traffic,
-           const partitions::Partition& partition, MPI_Comm comm, engine::SynchronizerOptions options,
+           const partitions::Partition& partition, MPI_Comm comm, const engine::SynchronizerOptions& options,
            engine::Lookahead lookahead);
 
   /// Collective. Runs to the end: the measured packets of an open loop have arrived, or else all packets.

@@ -14,52 +14,55 @@ DieNetwork::DieNetwork(const Geometry& geometry, const NocModel& model, DieId di
       die_{die},
       corner_{geometry.coordinate(geometry.core_of_die(die, 0))},
       numbers_{geometry},
-      links_(numbers_.count()) {}
+      last_(numbers_.count()),
+      use_(numbers_.count()),
+      earlier_(numbers_.count()) {}
 
 Time DieNetwork::take(std::size_t link, Time head, int flits) {
-  auto& [last, earlier, use] = links_[link];
+  auto& last = last_[link];
   const Duration length = flits * model_.cycle;
   Time begin = head;
   if (head < last.head) {
-    begin = take_gap(links_[link], head, length);
+    begin = take_gap(link, head, length);
   } else if (head <= last.end) {
     begin = last.end;
     last.end += length;
   } else {
-    forget_ended(earlier);
-    if (last.end > now_) earlier.push_back(last);
+    if (last.end > now_) {
+      forget_ended(earlier_[link]);
+      earlier_[link].push_back(last);
+    }
     last = {head, begin, begin + length};
   }
-  use.flits += flits;
-  use.waited += begin - head;
+  use_[link].flits += flits;
+  use_[link].waited += begin - head;
   return begin;
 }
 
 void DieNetwork::forget_ended(std::vector<Turn>& turns) const {
+  constexpr std::size_t kFew = 8;  // are quicker to pass over
+  if (turns.size() < kFew) return;
   std::size_t ended = 0;
   while (ended < turns.size() && turns[ended].end <= now_) ++ended;
   if (ended > 0) turns.erase(turns.begin(), turns.begin() + static_cast<std::ptrdiff_t>(ended));
 }
 
 /// For a packet whose head is there before that of the last turn.
-Time DieNetwork::take_gap(Link& link, Time head, Duration length) const {
-  auto& [last, earlier, use] = link;
+Time DieNetwork::take_gap(std::size_t link, Time head, Duration length) {
+  auto& last = last_[link];
+  auto& earlier = earlier_[link];
   forget_ended(earlier);
-  Time begin = head;
-  std::size_t place = 0;
-  for (std::size_t i = 0; i < earlier.size(); ++i) {
-    const auto& turn = earlier[i];
-    if (turn.head > head && turn.begin >= begin + length) break;
-    begin = std::max(begin, turn.end);
-    place = i + 1;
-  }
-  const Turn mine{head, begin, begin + length};
+  std::size_t place = earlier.size();
+  while (place > 0 && earlier[place - 1].head > head) --place;
+  Time begin = place > 0 ? std::max(head, earlier[place - 1].end) : head;
+  for (; place < earlier.size() && earlier[place].begin < begin + length; ++place)
+    begin = std::max(begin, earlier[place].end);
   if (begin + length <= last.begin) {
-    earlier.insert(earlier.begin() + static_cast<std::ptrdiff_t>(place), mine);
+    earlier.insert(earlier.begin() + static_cast<std::ptrdiff_t>(place), {head, begin, begin + length});
     return begin;
   }
   begin = std::max(begin, last.end);
-  last.end = begin + length;
+  last = {head, last.begin, begin + length};
   return begin;
 }
 

@@ -61,7 +61,7 @@ class DieNetwork {
     engine::Duration waited{};  ///< sum over packets of their waiting for this link
   };
   /// By core of the die and port.
-  const LinkUse& use(int core, int port) const { return links_[numbers_.number(core, port)].use; }
+  const LinkUse& use(int core, int port) const { return use_[numbers_.number(core, port)]; }
 
   static CoreId host_id(const Geometry& geometry) {
     return CoreId{static_cast<CoreId::Value>(geometry.cores())};
@@ -70,20 +70,14 @@ class DieNetwork {
  private:
   /// Packets that take a link one right after another.
   struct Turn {
-    engine::Time head{};   // of the first: when it is there
-    engine::Time begin{};  // of the first: when it leaves
+    engine::Time head{};   // of the one that is there first: when
+    engine::Time begin{};  // the first leaves
     engine::Time end{};    // the link is free again
   };
-  struct Link {
-    Turn last;
-    std::vector<Turn> earlier;  // in order
-    LinkUse use;
-  };
-
   /// @return when the head starts over the link
   engine::Time take(std::size_t link, engine::Time head, int flits);
   void forget_ended(std::vector<Turn>& turns) const;
-  engine::Time take_gap(Link& link, engine::Time head, engine::Duration length) const;
+  engine::Time take_gap(std::size_t link, engine::Time head, engine::Duration length);
   /// Crosses `hops` links in a row, the first of them out of the router where `head` is.
   engine::Time cross(std::size_t first_link, int step, int hops, int flits, engine::Time head);
   /// A packet's head, and where it is: beyond the border when it has left the die.
@@ -114,7 +108,10 @@ class DieNetwork {
   DieId die_;
   Coordinate corner_;  ///< its north-western core
   DieLinks numbers_;
-  std::vector<Link> links_;
+  // by link; apart, since a packet on its way mostly needs the first two only
+  std::vector<Turn> last_;
+  std::vector<LinkUse> use_;
+  std::vector<std::vector<Turn>> earlier_;  // in order; all that are still to end, and perhaps others
   engine::Time now_{};  // when the packet that is being walked entered: later ones are not earlier
   std::vector<engine::Time> heads_;  // of a multicast's steps, while it is walked
   std::vector<Onward> onward_;

@@ -20,7 +20,7 @@ constexpr Duration kSetup{1};
 }  // namespace
 
 struct NocProcess::Message {
-  enum Kind : std::uint8_t { kStep, kFlit, kCredit, kPacket };
+  enum class Kind : std::uint8_t { step, flit, credit, packet };
   static constexpr std::uint8_t kHead = 1;  // bits of `ends`
   static constexpr std::uint8_t kTail = 2;
   static constexpr unsigned kLowBitsOfVia = 16;
@@ -204,14 +204,14 @@ void NocProcess::handle(const engine::Event& event, engine::Scheduler& scheduler
   scheduler_ = &scheduler;
   const auto message = event.as<Message>();
   switch (message.kind) {
-    case Message::kStep:
+    case Message::Kind::step:
       if (message.created == next_step_) step(message.created);  // else an earlier one took its place
       break;
-    case Message::kFlit:
-    case Message::kCredit:
+    case Message::Kind::flit:
+    case Message::Kind::credit:
       receive(message);
       break;
-    case Message::kPacket: {
+    case Message::Kind::packet: {
       Travel travelled;
       const auto packet = message.packet();
       const CoreId at = geometry_.core_of_die(die_, message.core);
@@ -246,7 +246,7 @@ void NocProcess::announce_next(Cycle now) {
 void NocProcess::announce(Cycle at) {
   if (at >= next_step_) return;
   next_step_ = at;
-  scheduler_->send_at(scheduler_->self(), edge(at), Message{.created = at, .kind = Message::kStep});
+  scheduler_->send_at(scheduler_->self(), edge(at), Message{.created = at, .kind = Message::Kind::step});
 }
 
 CoreId NocProcess::neighbour(int core, Direction direction) const {
@@ -257,7 +257,7 @@ void NocProcess::send_over_border(const FlitNetwork::Departure& departure) {
   const auto direction = static_cast<Direction>(departure.output.port);
   const CoreId to = neighbour(departure.output.core, direction);
   Message message{.core = static_cast<std::uint16_t>(geometry_.index_in_die(to)),
-                  .kind = Message::kFlit,
+                  .kind = Message::Kind::flit,
                   .port = static_cast<std::uint8_t>(opposite(direction)),
                   .vc = departure.output.vc};
   if (departure.head) {
@@ -276,7 +276,7 @@ void NocProcess::return_over_border(const FlitNetwork::CreditReturn& credit) {
   const auto direction = static_cast<Direction>(credit.input.port);
   const CoreId to = neighbour(credit.input.core, direction);
   const Message message{.core = static_cast<std::uint16_t>(geometry_.index_in_die(to)),
-                        .kind = Message::kCredit,
+                        .kind = Message::Kind::credit,
                         .port = static_cast<std::uint8_t>(opposite(direction)),
                         .vc = credit.input.vc};
   scheduler_->send_at(engine::LpId{geometry_.die_of(to).value()}, edge(credit.arrival) - kSetup, message);
@@ -285,7 +285,7 @@ void NocProcess::return_over_border(const FlitNetwork::CreditReturn& credit) {
 void NocProcess::receive(const Message& message) {
   const Cycle at = cycle_at(scheduler_->now() + kSetup);
   const LinkVc place{message.core, message.port, message.vc};
-  if (message.kind == Message::kCredit) {
+  if (message.kind == Message::Kind::credit) {
     flits_->receive_credit(at, place);
   } else {
     const bool head = (message.ends & Message::kHead) != 0;
@@ -302,7 +302,7 @@ void NocProcess::travel(const Packet& packet, const Onward& onward) {
     return;
   }
   Message message{.core = static_cast<std::uint16_t>(geometry_.index_in_die(onward.core)),
-                  .kind = Message::kPacket};
+                  .kind = Message::Kind::packet};
   message.set_packet(packet);
   message.set_via(onward.via);
   scheduler_->send_at(engine::LpId{onward.die.value()}, onward.time, message);

@@ -36,7 +36,7 @@ TEST(NocTraffic, SpreadsUniformTrafficOverAllCores) {
   for (int i = 0; i < kDraws; ++i)
     ++hits[destination(TrafficPattern::uniform, geometry, CoreId{0}, kKey, static_cast<std::uint64_t>(i))
                .value()];
-  for (const int count : hits) EXPECT_NEAR(count, kDraws / 16, 5 * std::sqrt(kDraws / 16));
+  for (const int count : hits) EXPECT_NEAR(count, kDraws / 16.0, 5 * std::sqrt(kDraws / 16.0));
 }
 
 TEST(NocTraffic, SendsMoreToTheFourHotCores) {
