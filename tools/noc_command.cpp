@@ -168,13 +168,19 @@ void print_head(bool open_loop) {
   }
 }
 
+const char* remark_on(const NocFindings& row) {
+  constexpr double kLost = 0.03;  // more than chance in a measurement of usual length
+  if (!row.settled) return "  not settled: measured packets are still under way";
+  if (row.accepted_rate < (1 - kLost) * row.injection_rate) return "  beyond saturation: queues grow";
+  return "";
+}
+
 void print(const NocFindings& row, bool open_loop) {
   if (open_loop) {
     std::cout << fmt::format("{:9.5f} {:8.5f} {:>9} {:>8} {:>8.2f} {:>4} {:>4} {:>4} {:>9}{}\n",
                              row.injection_rate, row.accepted_rate, fmt::format("{:.3f}", row.mean_latency),
                              fmt::format("{:.3f}", row.confidence), row.mean_network_latency, row.p50,
-                             row.p95, row.p99, row.packets,
-                             row.settled ? "" : "  not settled: measured packets are still under way");
+                             row.p95, row.p99, row.packets, remark_on(row));
   } else {
     std::cout << fmt::format(
         "completion   {} cycles\nlatency      mean {:.3f} cycles, p50 {}, p99 {}, {} to {}\n"
