@@ -1,7 +1,5 @@
 #include "llm/die_process.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "engine/error.hpp"
@@ -29,14 +27,13 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       geometry_{plan.wafer().geometry},
       core_model_{plan.wafer().core},
       die_{die},
+      head_{plan.queries_of_kv_head(), plan.model().head_dim},
       kv_{kv},
       foresight_{foresight},
       control_latency_{control_latency},
       network_{geometry_, plan.wafer().noc, die},
       ledger_{plan.blocks(), plan.wafer().energy},
       cores_(static_cast<std::size_t>(geometry_.cores_of_die())) {
-  const auto blocks_of_page =
-      (plan.model().head_dim + core_model_.kv_block_rows - 1) / core_model_.kv_block_rows;
   for (int i = 0; i < geometry_.cores_of_die(); ++i) {
     auto& core = cores_[static_cast<std::size_t>(i)];
     const auto& role = core.role = plan.role(geometry_.core_of_die(die, i));
@@ -45,12 +42,9 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       core.station->number = role.home_of;
       core.station->credits = plan.window();
     }
-    if (role.kv_ring >= 0) core.attention = std::make_unique<Attention>(KvCore{core_model_, blocks_of_page});
+    if (role.kv_ring >= 0)
+      core.attention = std::make_unique<Attention>(KvCore{core_model_, plan.blocks_of_page()});
   }
-}
-
-std::string DieProcess::name() const {
-  return fmt::format("die {}", die_.value());
 }
 
 engine::Channels DieProcess::channels() const {
@@ -216,11 +210,13 @@ void DieProcess::arrive(const Message& message, CoreId core_id, Time tail) {
 // ---- stations
 // -------------------------------------------------------------------------------------------------
 
-Time DieProcess::use_sfu(Core& core, Time from, Duration duration, int block, Stage stage) {
+Time DieProcess::use_sfu(Core& core, Time from, const SfuWork& work, int block, Stage stage, Phase phase) {
+  ledger_.count(stage, phase, Component::sfu_special, work.special);
+  ledger_.count(stage, phase, Component::sfu_simple, work.simple);
   const Time start = std::max(from, core.sfu_free);
-  core.sfu_free = start + duration;
-  core.use.sfu_busy += duration;
-  ledger_.busy(start, block, stage, duration);
+  core.sfu_free = start + work.time;
+  core.use.sfu_busy += work.time;
+  ledger_.busy(start, block, stage, work.time);
   return core.sfu_free;
 }
 
@@ -233,18 +229,11 @@ void DieProcess::gather_at_station(const Message& message, CoreId core_id, Time 
 
   const auto elements = plan.group->rows;
   Time done = *whole;
-  const auto count = [&](Component component, std::int64_t amount) {
-    ledger_.count(plan.home_stage, message.token().phase(), component, amount);
+  const auto use = [&](const SfuWork& work) {
+    done = use_sfu(home, done, work, plan.block, plan.home_stage, message.token().phase());
   };
-  if (plan.adds_residual) {
-    count(Component::sfu_simple, elements);
-    done = use_sfu(home, done, core_model_.sfu(elements), plan.block, plan.home_stage);
-  }
-  if (plan.normalises) {  // RMSNorm: square and add, then scale by 1 / root and by the weights
-    count(Component::sfu_simple, 4 * elements);
-    count(Component::sfu_special, 2);
-    done = use_sfu(home, done, 2 * core_model_.sfu(elements), plan.block, plan.home_stage);
-  }
+  if (plan.adds_residual) use(residual_work(core_model_, elements));
+  if (plan.normalises) use(norm_work(core_model_, elements));
   Message ready = message;
   ready.kind = MessageKind::station_ready;
   ready.at = core_id.value();
@@ -322,19 +311,17 @@ void DieProcess::start_pass(const Message& message, CoreId core_id, Time tail) {
   auto& tile_core = core(core_id);
   const auto& tile = station.group->tiles[static_cast<std::size_t>(tile_core.role.tile)];
 
-  const Duration pass = core_model_.crossbar_pass(tile.busiest_rows);
-  const std::int64_t input_bits = 8 * station.group->rows;
-  const std::int64_t output_bits = 32 * std::int64_t{tile.finished_columns + tile.partial_columns};
-  const Time start = std::max(tail + core_model_.htree(input_bits), tile_core.crossbars_free);
-  tile_core.crossbars_free = start + pass;
-  const Time end = start + pass + core_model_.htree(output_bits);
+  const auto work = tile_work(core_model_, *station.group, tile);
+  const Time start = std::max(tail + work.input, tile_core.crossbars_free);
+  tile_core.crossbars_free = start + work.pass;
+  const Time end = start + work.pass + work.output;
 
   count_buffer(message);
   ledger_.count(message.stage, message.token().phase(), Component::mac, tile.macs);
-  ledger_.count(message.stage, message.token().phase(), Component::htree, input_bits + output_bits);
-  tile_core.use.crossbars_busy += pass;
+  ledger_.count(message.stage, message.token().phase(), Component::htree, work.htree_bits);
+  tile_core.use.crossbars_busy += work.pass;
   tile_core.use.macs += tile.macs;
-  ledger_.busy(start, station.block, message.stage, pass);
+  ledger_.busy(start, station.block, message.stage, work.pass);
 
   if (tile.partial_columns > 0 && !tile.partial_waits) {
     Message pass_end = message;
@@ -354,21 +341,12 @@ void DieProcess::add_tile_part(const Message& message, CoreId core_id, Time at) 
   if (!whole || (tile.slices.empty() && !tile.partial_waits)) return;
 
   Time done = *whole;
-  const auto count = [&](Component component, std::int64_t amount) {
-    ledger_.count(station.tile_stage, message.token().phase(), component, amount);
+  const auto use = [&](const SfuWork& work) {
+    done = use_sfu(tile_core, done, work, station.block, station.tile_stage, message.token().phase());
   };
-  if (tile.takes_partial) {
-    count(Component::sfu_simple, station.group->strip_columns);
-    done = use_sfu(tile_core, done, core_model_.sfu(station.group->strip_columns), station.block,
-                   station.tile_stage);
-  }
-  if (!station.is_lm_head && station.matrix == Matrix::gate_up && !tile.slices.empty()) {
-    const std::int64_t outputs =
-        tile.slices.front().bytes;  // SiLU(gate) x up: exp and division; add, two products
-    count(Component::sfu_special, 2 * outputs);
-    count(Component::sfu_simple, 3 * outputs);
-    done = use_sfu(tile_core, done, 2 * core_model_.sfu(outputs), station.block, station.tile_stage);
-  }
+  if (tile.takes_partial) use(sums_work(core_model_, station.group->strip_columns));
+  if (station.activates() && !tile.slices.empty())
+    use(activation_work(core_model_, tile.slices.front().bytes));
   Message finished = message;
   finished.kind = MessageKind::tile_done;
   finished.at = core_id.value();
@@ -429,34 +407,8 @@ void DieProcess::send_head_inputs(const Message& message, CoreId from, const Sta
 // ---- attention
 // ------------------------------------------------------------------------------------------------
 
-DieProcess::RingCores DieProcess::cores_of_head(const Token& token, int head) const {
-  RingCores cores;
-  const auto page = static_cast<int>(token.position) / kv_.page_tokens();
-  for (const auto& extent : kv_.extents(token.slot, head)) {
-    if (extent.first_page > page) break;  // pages for later tokens
-    const auto again = std::find(cores.begin(), cores.end(), extent.core);
-    if (again != cores.end()) cores.erase(again);
-    cores.push_back(extent.core);
-  }
-  return cores;
-}
-
 bool DieProcess::is_newest(const Token& token, int head, CoreId core_id) const {
   return cores_of_head(token, head).back() == core(core_id).role.kv_ring;
-}
-
-/// Of the tokens up to this one, those whose K and V lie on this core.
-int DieProcess::tokens_on_core(const Token& token, int head, int ring_core) const {
-  const auto extents = kv_.extents(token.slot, head);
-  const int known = static_cast<int>(token.position) + 1;
-  int tokens = 0;
-  for (std::size_t i = 0; i < extents.size(); ++i) {
-    if (extents[i].core != ring_core) continue;
-    const int begin = extents[i].first_page * kv_.page_tokens();
-    const int end = i + 1 < extents.size() ? extents[i + 1].first_page * kv_.page_tokens() : known;
-    tokens += std::max(0, std::min(end, known) - begin);
-  }
-  return tokens;
 }
 
 /// K and V of one more token are there: queries that came before them may go on.
@@ -488,10 +440,9 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   const Token token = message.token();
   const Phase phase = token.phase();
   const int block = core(core_id).role.kv_block;
-  const std::int64_t dim = plan_.model().head_dim;
-  const std::int64_t queries = plan_.queries_of_kv_head();
   const bool newest = is_newest(token, message.head, core_id);
-  const int needed = tokens_on_core(token, message.head, kv_core.role.kv_ring);
+  const int needed =
+      kv_.tokens_on_core(message.slot, message.head, static_cast<int>(token.position), kv_core.role.kv_ring);
   const auto* stored = newest ? &attention.kv.write(message.slot, message.head)
                               : attention.kv.read(message.slot, message.head);
   if (stored == nullptr || stored->tokens < needed) {
@@ -503,33 +454,28 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   const std::int64_t tokens = needed;
 
   Time k_start = std::max(ready, attention.k_free);
-  if (newest) {  // K is a column: one row after another is written; V is a row
-    ledger_.count(Stage::qkv, phase, Component::kv_write, 2 * 8 * dim);
-    k_start += dim * core_model_.cycle;
+  if (newest) {
+    ledger_.count(Stage::qkv, phase, Component::kv_write, written_bits(head_));
+    k_start += write_k_time(core_model_, head_);
   }
-  ledger_.count(Stage::score, phase, Component::mac, queries * dim * tokens);
-  ledger_.count(Stage::score, phase, Component::htree, queries * (8 * dim + 32 * tokens));
-  const Duration score_time = queries * (entry.k_stacked * core_model_.crossbar_pass(static_cast<int>(dim)) +
-                                         core_model_.htree(32 * tokens));
-  attention.k_free = k_start + score_time;
-  ledger_.busy(k_start, block, Stage::score, score_time);
+  const auto score = score_work(core_model_, head_, tokens, entry.k_stacked);
+  ledger_.count(Stage::score, phase, Component::mac, score.macs);
+  ledger_.count(Stage::score, phase, Component::htree, score.htree_bits);
+  attention.k_free = k_start + score.time;
+  ledger_.busy(k_start, block, Stage::score, score.time);
 
-  ledger_.count(Stage::softmax, phase, Component::sfu_special,
-                queries * (tokens + 1));  // exponentials, a division
-  ledger_.count(Stage::softmax, phase, Component::sfu_simple, queries * 3 * tokens);  // maximum, sum, scaling
-  const Time softmax_done =
-      use_sfu(kv_core, attention.k_free, queries * 3 * core_model_.sfu(tokens), block, Stage::softmax);
+  const Time softmax_done = use_sfu(kv_core, attention.k_free, softmax_work(core_model_, head_, tokens),
+                                    block, Stage::softmax, phase);
 
-  ledger_.count(Stage::projection, phase, Component::mac, queries * dim * tokens);
-  ledger_.count(Stage::projection, phase, Component::htree, queries * (8 * tokens + 32 * dim));
-  const Duration value_time =
-      queries * (core_model_.crossbar_pass(entry.v_rows) + core_model_.htree(32 * dim)) +
-      (newest ? core_model_.cycle : Duration{});
+  const auto values = values_work(core_model_, head_, tokens, entry.v_rows);
+  ledger_.count(Stage::projection, phase, Component::mac, values.macs);
+  ledger_.count(Stage::projection, phase, Component::htree, values.htree_bits);
+  const Duration value_time = values.time + (newest ? write_v_time(core_model_) : Duration{});
   const Time v_start = std::max(softmax_done, attention.v_free);
   attention.v_free = v_start + value_time;
   ledger_.busy(v_start, block, Stage::projection, value_time);
-  kv_core.use.crossbars_busy += score_time + value_time;
-  kv_core.use.macs += 2 * queries * dim * tokens;
+  kv_core.use.crossbars_busy += score.time + value_time;
+  kv_core.use.macs += score.macs + values.macs;
 
   if (newest) {
     add_attention_partial(message, core_id, attention.v_free);
@@ -551,13 +497,8 @@ void DieProcess::add_attention_partial(const Message& message, CoreId core_id, T
   if (!whole) return;
   Time done = *whole;
   if (parts > 1) {
-    const std::int64_t queries = plan_.queries_of_kv_head();
-    const std::int64_t elements = queries * plan_.model().head_dim * parts;
-    const Phase phase = message.token().phase();
-    ledger_.count(Stage::softmax, phase, Component::sfu_simple, 2 * elements);  // scale, add
-    ledger_.count(Stage::softmax, phase, Component::sfu_special,
-                  queries * (parts + 1));  // factors, a division
-    done = use_sfu(kv_core, done, 2 * core_model_.sfu(elements), core(core_id).role.kv_block, Stage::softmax);
+    done = use_sfu(kv_core, done, merge_work(core_model_, head_, parts), core(core_id).role.kv_block,
+                   Stage::softmax, message.token().phase());
   }
   Message finished = message;
   finished.kind = MessageKind::head_done;
@@ -568,27 +509,31 @@ void DieProcess::add_attention_partial(const Message& message, CoreId core_id, T
 void DieProcess::head_done(const Message& message) {
   const auto& role = core(at_core(message)).role;
   const auto& block = plan_.mapping().blocks[static_cast<std::size_t>(role.kv_block)];
-  const std::int64_t outputs = std::int64_t{plan_.queries_of_kv_head()} * plan_.model().head_dim;
   Message output{.stage = Stage::projection, .head = message.head};
   output.set_token(message.token());
   const int newest = cores_of_head(message.token(), message.head).back();
   if (newest == role.kv_ring) {
     output.cargo = Cargo::activations;
-    send(output, at_core(message), block.tiles[static_cast<std::size_t>(Matrix::output)].front(), outputs);
+    send(output, at_core(message), block.tiles[static_cast<std::size_t>(Matrix::output)].front(),
+         head_output_bytes(head_));
     return;
   }
   output.cargo = Cargo::attention_partial;
-  const std::int64_t statistics =
-      2 * 4 * std::int64_t{plan_.queries_of_kv_head()};  // maximum and sum, 32 bit each
-  send(output, at_core(message), block.kv[static_cast<std::size_t>(newest)], 4 * outputs + statistics);
+  send(output, at_core(message), block.kv[static_cast<std::size_t>(newest)], attention_partial_bytes(head_));
 }
 
 // ---- results
 // --------------------------------------------------------------------------------------------------
 
-const StationUse* DieProcess::station_use(int core_index) const {
-  const auto& station = cores_[static_cast<std::size_t>(core_index)].station;
-  return station ? &station->use : nullptr;
+const StationUse* DieProcess::station_use(int station) const {
+  const bool here = plan_.die_of_home(static_cast<std::size_t>(station)) == die_;
+  return here ? &core(station_plan(station).home).station->use : nullptr;
+}
+
+Duration DieProcess::crossbars_busy() const {
+  Duration busy{};
+  for (const auto& core : cores_) busy += core.use.crossbars_busy;
+  return busy;
 }
 
 const KvCore* DieProcess::kv_core(int core_index) const {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,14 +7,14 @@
 
 #include "engine/logical_process.hpp"
 #include "engine/region.hpp"
+#include "llm/core_work.hpp"
+#include "llm/die.hpp"
 #include "llm/foresight.hpp"
 #include "llm/gather.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/kv_core.hpp"
 #include "llm/message.hpp"
 #include "llm/pipeline_plan.hpp"
-#include "llm/traffic.hpp"
-#include "llm/work_ledger.hpp"
 #include "wafer/die_network.hpp"
 
 namespace ouro::llm {
@@ -27,17 +26,11 @@ struct CoreUse {
   std::int64_t macs = 0;
 };
 
-/// What a station saw.
-struct StationUse {
-  std::int64_t tokens = 0;
-  engine::Duration stalled{};  ///< sum over tokens: ready, but the next station's buffer was full
-};
-
-/// One die: its cores, its links, and the K and V in its crossbars.
+/// One die at `packet` fidelity: its cores, its links, and the K and V in its crossbars.
 ///
 /// Data drives it: what arrives at a core makes the core work, and what the core makes goes on over the
 /// network. See docs/design.md for a token's way.
-class DieProcess final : public engine::LogicalProcess {
+class DieProcess final : public Die {
  public:
   /// @param kv  the page tables of this rank's copy of the controllers. A die reads them when it handles an
   ///            event; the controllers have the lowest LP number, so it sees all control events up to its own
@@ -46,7 +39,6 @@ class DieProcess final : public engine::LogicalProcess {
   DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv, const Foresight& foresight,
              engine::Duration control_latency);
 
-  std::string name() const override;
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
 
@@ -58,17 +50,16 @@ class DieProcess final : public engine::LogicalProcess {
     foresight_.foresee_arrivals(least);
   }
 
-  wafer::DieId die() const { return die_; }
-  const WorkLedger& ledger() const { return ledger_; }
+  wafer::DieId die() const override { return die_; }
+  const WorkLedger& ledger() const override { return ledger_; }
+  const Traffic& traffic() const override { return traffic_; }
   const wafer::DieNetwork& network() const { return network_; }
   const CoreUse& core_use(int core) const { return cores_[static_cast<std::size_t>(core)].use; }
-  const StationUse* station_use(int core) const;
   const KvCore* kv_core(int core) const;
 
-  const Traffic& traffic() const { return traffic_; }
-
-  /// Whether nothing is under way and no KV is held, as it must be at the end of a run.
-  bool is_idle() const;
+  const StationUse* station_use(int station) const override;
+  engine::Duration crossbars_busy() const override;
+  bool is_idle() const override;
 
  private:
   /// A home core's state.
@@ -136,18 +127,18 @@ class DieProcess final : public engine::LogicalProcess {
   void send_outputs(const Message& message, wafer::CoreId from, const StationPlan& station, const Tile& tile);
 
   // attention
-  using RingCores = boost::container::small_vector<int, 6>;
-  /// KV cores that hold a head's tokens up to this one, each once; last the one that holds its newest.
-  RingCores cores_of_head(const Token& token, int head) const;
+  KvController::RingCores cores_of_head(const Token& token, int head) const {
+    return kv_.cores_of_head(token.slot, head, static_cast<int>(token.position));
+  }
   void gather_head_input(const Message& message, wafer::CoreId core, engine::Time tail);
   void attend(const Message& message, wafer::CoreId core, engine::Time ready);
-  int tokens_on_core(const Token& token, int head, int ring_core) const;
   void attend_early_queries(std::uint16_t slot, std::uint16_t head, wafer::CoreId core, engine::Time written);
   void add_attention_partial(const Message& message, wafer::CoreId core, engine::Time at);
   void head_done(const Message& message);
   bool is_newest(const Token& token, int head, wafer::CoreId core) const;
 
-  engine::Time use_sfu(Core& core, engine::Time from, engine::Duration duration, int block, Stage stage);
+  engine::Time use_sfu(Core& core, engine::Time from, const SfuWork& work, int block, Stage stage,
+                       Phase phase);
   Core& core(wafer::CoreId id) { return cores_[plan_.index_in_die(id)]; }
   const Core& core(wafer::CoreId id) const { return cores_[plan_.index_in_die(id)]; }
   const StationPlan& station_plan(int number) const {
@@ -159,6 +150,7 @@ class DieProcess final : public engine::LogicalProcess {
   const wafer::Geometry& geometry_;
   const wafer::CoreModel& core_model_;
   wafer::DieId die_;
+  HeadShape head_;
   const KvController& kv_;
   const Foresight& foresight_;
   engine::Duration control_latency_;

@@ -128,9 +128,10 @@ KvController Experiment::make_kv_controller() const {
 std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   auto experiment = std::make_unique<Experiment>();
   experiment->wafer = wafer::read_wafer(config);
-  if (experiment->wafer.noc.fidelity != wafer::Fidelity::packet) {
+  if (experiment->wafer.noc.fidelity == wafer::Fidelity::flit) {
     throw config.at("wafer.noc.fidelity")
-        .refusal("a model is not simulated at this fidelity", "\"packet\"; \"flit\" is for `ouroboros noc`");
+        .refusal("a model is not simulated at this fidelity",
+                 "\"packet\" or \"stage\"; \"flit\" is for `ouroboros noc`");
   }
   experiment->model = read_model(config);
   experiment->workload = read_workload(config);

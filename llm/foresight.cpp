@@ -28,7 +28,7 @@ Foresight::Foresight(const PipelinePlan& plan, Duration control_latency, const s
 
 void Foresight::meet(const engine::Border& border) {
   targets_ = border.targets;
-  if (!targets_.empty()) ForesightBuilder{*this}.build();
+  if (!targets_.empty() && knows_the_model()) ForesightBuilder{*this}.build();
 }
 
 /// Along x, then along y, die by die. See wafer::DieNetwork.
@@ -130,6 +130,11 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
     case MessageKind::arrival:
     case MessageKind::entered:
     case MessageKind::retired:
+    case MessageKind::stage_coming:  // foreseen by channels
+    case MessageKind::stage_late:
+    case MessageKind::stage_ready:
+    case MessageKind::stage_wake:
+    case MessageKind::stage_credit:
       break;
   }
   std::fill(least.begin(), least.end(), engine::kForever);  // a release leads to nothing

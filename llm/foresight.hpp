@@ -24,6 +24,9 @@ class Foresight {
   Foresight(const PipelinePlan& plan, engine::Duration control_latency, const std::vector<int>& rank_of_die,
             int rank);
 
+  /// Whether the model is simulated as it is foreseen here, packet by packet.
+  bool knows_the_model() const { return plan_.wafer().noc.fidelity == wafer::Fidelity::packet; }
+
   /// Before all else: finds the ways to these targets.
   void meet(const engine::Border& border);
 

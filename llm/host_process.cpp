@@ -15,7 +15,8 @@ HostProcess::HostProcess(const PipelinePlan& plan, const Foresight& foresight, D
       foresight_{foresight},
       control_latency_{control_latency},
       credits_{plan.window()},
-      lm_head_senders_{plan.tiled().lm_head.senders()} {}
+      lm_head_senders_{plan.tiled().lm_head.senders()},
+      packets_of_message_{plan.wafer().noc.fidelity == wafer::Fidelity::stage ? lm_head_senders_ : 1} {}
 
 engine::Channels HostProcess::channels() const {
   const auto& wafer = plan_.wafer();
@@ -78,13 +79,15 @@ void HostProcess::send(Message message, wafer::CoreId to, int flits, Scheduler& 
 }
 
 void HostProcess::receive(const Message& message, Scheduler& scheduler) {
-  traffic_.received(message.flits);
   if (message.cargo == Cargo::credit) {
+    traffic_.received(message.flits);
     ++credits_;
     look_up_next(scheduler);
     return;
   }
-  if (!candidates_.add(message.number, 0, lm_head_senders_, scheduler.now())) return;
+  traffic_.received(message.flits, packets_of_message_);
+  const int messages = lm_head_senders_ / packets_of_message_;
+  if (!candidates_.add(message.number, 0, messages, scheduler.now())) return;
   Message chosen{.kind = MessageKind::sample,
                  .cargo = Cargo::credit,
                  .stage = Stage::host,

@@ -25,7 +25,7 @@ class HostProcess final : public engine::LogicalProcess {
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
 
-  bool has_foresight() const override { return true; }
+  bool has_foresight() const override { return foresight_.knows_the_model(); }
   void foresee(const engine::Event& event, std::span<engine::Duration> least) const override {
     foresight_.foresee(event.as<Message>(), least);
   }
@@ -49,6 +49,7 @@ class HostProcess final : public engine::LogicalProcess {
   std::deque<Token> waiting_;
   int credits_;
   int lm_head_senders_;
+  int packets_of_message_;  ///< with candidates: all of a token, at `stage` fidelity
   engine::Time link_free_{};
   Gather candidates_;
   Traffic traffic_;

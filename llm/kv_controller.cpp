@@ -1,5 +1,7 @@
 #include "llm/kv_controller.hpp"
 
+#include <algorithm>
+
 #include "engine/error.hpp"
 
 namespace ouro::llm {
@@ -63,6 +65,31 @@ void KvController::release(int slot) {
     extents.clear();
   }
   sequence.pages = 0;
+}
+
+KvController::RingCores KvController::cores_of_head(int slot, int head, int position) const {
+  RingCores cores;
+  const int page = position / page_tokens_;
+  for (const auto& extent : extents(slot, head)) {
+    if (extent.first_page > page) break;  // pages for later tokens
+    const auto again = std::find(cores.begin(), cores.end(), extent.core);
+    if (again != cores.end()) cores.erase(again);
+    cores.push_back(extent.core);
+  }
+  return cores;
+}
+
+int KvController::tokens_on_core(int slot, int head, int position, int core) const {
+  const auto all = extents(slot, head);
+  const int known = position + 1;
+  int tokens = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].core != core) continue;
+    const int begin = all[i].first_page * page_tokens_;
+    const int end = i + 1 < all.size() ? all[i + 1].first_page * page_tokens_ : known;
+    tokens += std::max(0, std::min(end, known) - begin);
+  }
+  return tokens;
 }
 
 }  // namespace ouro::llm

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -54,6 +55,13 @@ class KvController {
   std::span<const KvExtent> extents(int slot, int head) const {
     return sequences_[static_cast<std::size_t>(slot)].heads[static_cast<std::size_t>(head)];
   }
+
+  using RingCores = boost::container::small_vector<int, 6>;
+  /// Cores that hold a head's tokens up to `position`, each once; last the one that holds the newest.
+  RingCores cores_of_head(int slot, int head, int position) const;
+
+  /// Of a head's tokens up to `position`, those on this core of the ring.
+  int tokens_on_core(int slot, int head, int position, int core) const;
 
  private:
   struct Sequence {

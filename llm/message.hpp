@@ -42,6 +42,12 @@ enum class MessageKind : std::uint8_t {
   arrival,  ///< the next request is due
   entered,  ///< a token left the host
   retired,  ///< a token left the pipeline; `time_ps` says when
+  // to a die, at fidelity `stage`
+  stage_coming,  ///< the first part of a token comes to `station`; `time_ps` says when the last one will
+  stage_late,    ///< the last part of a token comes to `station` later than was said, by `time_ps`
+  stage_ready,   ///< the next token of `station` may be ready
+  stage_wake,    ///< `station` may launch a token that waited for what it needs
+  stage_credit,  ///< `station` may launch one more token
 };
 
 /// What a packet carries.

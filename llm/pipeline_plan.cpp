@@ -167,9 +167,8 @@ int PipelinePlan::largest_window() const {
 
 int PipelinePlan::pages_of_core() const {
   const auto& core = wafer_.core;
-  const int blocks_of_page = (model_.head_dim + core.kv_block_rows - 1) / core.kv_block_rows;
   const int blocks_for_k = core.crossbars / 2 * core.kv_blocks_of_crossbar();
-  return blocks_for_k / blocks_of_page;
+  return blocks_for_k / blocks_of_page();
 }
 
 }  // namespace ouro::llm

@@ -25,10 +25,11 @@ struct StationPlan {
   bool is_lm_head = false;
   bool adds_residual = false;  ///< one more packet than the senders before it: the residual
   bool normalises = false;
-  bool sends_residual = false;                ///< to the station two ahead
-  int expected_packets = 0;                   ///< until a token is complete here
-  Stage home_stage = Stage::layer_norm;       ///< of gathering and normalising
-  Stage tile_stage = Stage::qkv;              ///< of its tiles
+  bool sends_residual = false;           ///< to the station two ahead
+  int expected_packets = 0;              ///< until a token is complete here
+  Stage home_stage = Stage::layer_norm;  ///< of gathering and normalising
+  Stage tile_stage = Stage::qkv;         ///< of its tiles
+  bool activates() const { return !is_lm_head && matrix == Matrix::gate_up; }  ///< tiles apply SiLU
   std::vector<wafer::MulticastTree> trees{};  ///< one, or one for each tile where multicast is by unicast
 };
 
@@ -56,6 +57,9 @@ class PipelinePlan {
   const TiledModel& tiled() const { return tiled_; }
   const Mapping& mapping() const { return mapping_; }
   const std::vector<StationPlan>& stations() const { return stations_; }
+  wafer::DieId die_of_home(std::size_t station) const {
+    return wafer_.geometry.die_of(stations_[station].home);
+  }
   const CoreRole& role(wafer::CoreId core) const { return roles_[core.value()]; }
   /// Geometry::index_in_die, without its divisions.
   std::size_t index_in_die(wafer::CoreId core) const { return index_in_die_[core.value()]; }
@@ -70,6 +74,9 @@ class PipelinePlan {
   /// Tiles that send something of a KV head, and tiles that send queries for it.
   int head_input_senders(int head) const { return head_input_senders_[static_cast<std::size_t>(head)]; }
   int query_senders(int head) const { return query_senders_[static_cast<std::size_t>(head)]; }
+  int blocks_of_page() const {
+    return (model_.head_dim + wafer_.core.kv_block_rows - 1) / wafer_.core.kv_block_rows;
+  }
   int queries_of_kv_head() const { return model_.attention_heads / model_.kv_heads; }
 
  private:

@@ -71,7 +71,7 @@ class ServingController final : public engine::LogicalProcess {
  public:
   /// @param source  requests in the order of their arrival; every rank has a source of its own that gives
   ///                the same
-  /// @param dies    each is told when a sequence gives its KV back
+  /// @param dies    each is told when a sequence gives its KV back; 0 if none needs to know
   /// @param foresight  of this rank's region
   ServingController(const ServingOptions& options, KvController kv, std::unique_ptr<RequestSource> source,
                     int dies, const Foresight& foresight);
@@ -81,7 +81,7 @@ class ServingController final : public engine::LogicalProcess {
   void start(engine::Scheduler& scheduler) override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
 
-  bool has_foresight() const override { return true; }
+  bool has_foresight() const override { return foresight_.knows_the_model(); }
   void foresee(const engine::Event& /*event*/, std::span<engine::Duration> least) const override {
     foresight_.foresee_controllers(least);
   }

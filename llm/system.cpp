@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/error.hpp"
+#include "llm/stage_process.hpp"
 
 namespace ouro::llm {
 namespace {
@@ -12,6 +13,16 @@ engine::Placement place(const Experiment& experiment, const std::vector<int>& ra
   engine::Placement placement{engine::kEveryRank, rank_of_die[host_die.value()]};
   placement.insert(placement.end(), rank_of_die.begin(), rank_of_die.end());
   return placement;
+}
+
+bool is_stage(const Experiment& experiment) {
+  return experiment.wafer.noc.fidelity == wafer::Fidelity::stage;
+}
+
+std::optional<StageTiming> make_stage_timing(const Experiment& experiment) {
+  if (!is_stage(experiment)) return std::nullopt;
+  return std::make_optional<StageTiming>(*experiment.plan, experiment.make_kv_controller(),
+                                         experiment.summary.longest_context);
 }
 
 }  // namespace
@@ -24,6 +35,7 @@ System::System(const Experiment& experiment, int rank, int ranks, const std::vec
                engine::Lookahead lookahead)
     : experiment_{experiment},
       foresight_{*experiment.plan, experiment.control_latency, rank_of_die, rank},
+      stage_timing_{make_stage_timing(experiment)},
       region_{std::make_unique<engine::Region>(
           rank, ranks, place(experiment, rank_of_die), [this](engine::LpId id) { return make(id); },
           engine::RegionOptions{
@@ -35,7 +47,7 @@ std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
   if (id == kControllerLp) {
     auto controller = std::make_unique<ServingController>(
         experiment_.serving, experiment_.make_kv_controller(), make_source(experiment_.workload),
-        experiment_.wafer.geometry.dies(), foresight_);
+        is_stage(experiment_) ? 0 : experiment_.wafer.geometry.dies(), foresight_);
     controller_ = controller.get();
     return controller;
   }
@@ -44,9 +56,18 @@ std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
     host_ = host.get();
     return host;
   }
-  auto die = std::make_unique<DieProcess>(plan, wafer::DieId{id.value() - kFirstDieLp}, controller_->kv(),
-                                          foresight_, experiment_.control_latency);
+  auto die = make_die(wafer::DieId{id.value() - kFirstDieLp});
   dies_.push_back(die.get());
+  return die;
+}
+
+std::unique_ptr<Die> System::make_die(wafer::DieId id) {
+  const auto& plan = *experiment_.plan;
+  const auto control_latency = experiment_.control_latency;
+  if (stage_timing_)
+    return std::make_unique<StageProcess>(plan, id, *stage_timing_, controller_->kv(), control_latency);
+  auto die = std::make_unique<DieProcess>(plan, id, controller_->kv(), foresight_, control_latency);
+  packet_dies_.push_back(die.get());
   return die;
 }
 

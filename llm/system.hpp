@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/region.hpp"
@@ -8,6 +9,7 @@
 #include "llm/experiment.hpp"
 #include "llm/host_process.hpp"
 #include "llm/serving_controller.hpp"
+#include "llm/stage_timing.hpp"
 
 namespace ouro::llm {
 
@@ -29,7 +31,9 @@ class System {
   ServingController& controller() { return *controller_; }
   const ServingController& controller() const { return *controller_; }
   /// Of this rank, in the order of their numbers.
-  const std::vector<const DieProcess*>& dies() const { return dies_; }
+  const std::vector<const Die*>& dies() const { return dies_; }
+  /// The same at `packet` fidelity; none at `stage`.
+  const std::vector<const DieProcess*>& packet_dies() const { return packet_dies_; }
   /// nullptr on the ranks that do not have it
   const HostProcess* host() const { return host_; }
 
@@ -39,12 +43,15 @@ class System {
 
  private:
   std::unique_ptr<engine::LogicalProcess> make(engine::LpId id);
+  std::unique_ptr<Die> make_die(wafer::DieId die);
 
   const Experiment& experiment_;
   Foresight foresight_;
+  std::optional<StageTiming> stage_timing_;  // at `stage` fidelity
   ServingController* controller_ = nullptr;  // owned by the region, as the others
   HostProcess* host_ = nullptr;
-  std::vector<const DieProcess*> dies_;
+  std::vector<const Die*> dies_;
+  std::vector<const DieProcess*> packet_dies_;
   std::unique_ptr<engine::Region> region_;
 };
 

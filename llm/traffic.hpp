@@ -15,9 +15,9 @@ struct Traffic {
     packets_sent += packets;
     flits_sent += packets * flits;
   }
-  void received(std::int64_t flits) {
-    ++packets_received;
-    flits_received += flits;
+  void received(std::int64_t flits, std::int64_t packets = 1) {
+    packets_received += packets;
+    flits_received += packets * flits;
   }
   Traffic& operator+=(const Traffic& other) {
     packets_sent += other.packets_sent;

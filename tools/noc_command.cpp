@@ -36,6 +36,10 @@ Prepared prepare(const NocArguments& arguments, MPI_Comm comm) {
   const auto config = load();
   prepared.resolved_toml = config.resolved_toml();
   prepared.wafer = wafer::read_wafer(config);
+  if (prepared.wafer.noc.fidelity == wafer::Fidelity::stage) {
+    throw config.at("wafer.noc.fidelity")
+        .refusal("the network is not simulated at this fidelity", "\"packet\" or \"flit\"");
+  }
   prepared.partition = partitions::read_partition(config, prepared.wafer.geometry, engine::mpi_size(comm));
   prepared.settings = read_run_settings(config);
   if (arguments.rates.empty()) {

@@ -64,6 +64,8 @@ void add_energy(RunStatistics& statistics, const llm::Experiment& experiment, co
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const auto component = static_cast<wafer::Component>(i % wafer::kComponentCount);
     statistics.energy_femtojoules.push_back(experiment.wafer.energy.of(component, counts[i]).femtojoules());
+    if (component == wafer::Component::hop)
+      statistics.link_flits += counts[i] / experiment.wafer.noc.link_bits;
   }
 }
 
@@ -76,16 +78,10 @@ void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const
     busy.push_back(die->ledger().busy_timeline());
     const auto& of_die = die->ledger().busy();
     for (std::size_t i = 0; i < of_die.size(); ++i) statistics.stage_busy[i] += of_die[i];
-    for (int core = 0; core < experiment.wafer.geometry.cores_of_die(); ++core) {
-      statistics.crossbars_busy_ps += die->core_use(core).crossbars_busy.count();
-      for (const auto direction : wafer::kDirections) {
-        statistics.link_flits += die->network().use(core, static_cast<int>(direction)).flits;
-      }
-    }
+    statistics.crossbars_busy_ps += die->crossbars_busy().count();
   }
   sum_over_ranks(comm, statistics.stage_busy);
   statistics.crossbars_busy_ps = sum_over_ranks(comm, statistics.crossbars_busy_ps);
-  statistics.link_flits = sum_over_ranks(comm, statistics.link_flits);
   statistics.energy = merge(comm, energy);
   statistics.busy = merge(comm, busy);
 }

@@ -136,7 +136,7 @@ void RunWriter::append_tokens(const std::vector<llm::TokenRecord>& records) {
 
 void RunWriter::write_results(const llm::System& system, const RunStatistics& statistics) {
   write_cores(system);
-  write_links(system);
+  if (follows_packets()) write_links(system);
   write_stages(system, statistics);
   write_energy(statistics);
   write_kv(system.controller());
@@ -161,7 +161,7 @@ void RunWriter::write_cores(const llm::System& system) {
   for (const auto core : cores) rows.push_back(core.value());
   const auto die_of = [&](wafer::CoreId core) -> const llm::DieProcess& {
     const auto die = geometry.die_of(core);
-    return **std::find_if(system.dies().begin(), system.dies().end(),
+    return **std::find_if(system.packet_dies().begin(), system.packet_dies().end(),
                           [&](const auto* d) { return d->die() == die; });
   };
   const auto write = [&]<class T>(T, const char* name, const char* unit, const char* meaning,
@@ -189,6 +189,7 @@ void RunWriter::write_cores(const llm::System& system) {
           return role.tile_station < 0 ? -1
                                        : plan.stations()[static_cast<std::size_t>(role.tile_station)].block;
         });
+  if (!follows_packets()) return;  // nobody counts by core
   const auto use = [&](wafer::CoreId core) { return die_of(core).core_use(geometry.index_in_die(core)); };
   write(std::int64_t{}, "crossbars_busy_ps", "ps",
         "time in crossbar passes; K and V crossbars of a core count apart",
@@ -211,7 +212,7 @@ void RunWriter::write_links(const llm::System& system) {
   std::vector<std::size_t> rows;
   std::vector<std::int64_t> flits, waited;
   std::map<wafer::DieId, const llm::DieProcess*> dies;
-  for (const auto* die : system.dies()) dies[die->die()] = die;
+  for (const auto* die : system.packet_dies()) dies[die->die()] = die;
   for (const auto core : cores_of(system, geometry)) {
     rows.push_back(core.value());
     const auto& network = dies.at(geometry.die_of(core))->network();
@@ -238,15 +239,12 @@ void RunWriter::write_stages(const llm::System& system, const RunStatistics& sta
       {"/stages/busy_core_ps", "ps",
        "sum over cores of the time in crossbars and SFUs, by block (LM head last) and stage"},
       statistics.stage_busy, {llm::kStageCount});
-  const auto& geometry = experiment_.wafer.geometry;
-  const auto& stations = experiment_.plan->stations();
-  std::vector<std::int64_t> tokens(stations.size()), stalled(stations.size());
+  const auto stations = experiment_.plan->stations().size();
+  std::vector<std::int64_t> tokens(stations), stalled(stations);
   for (const auto* die : system.dies()) {
-    for (int i = 0; i < geometry.cores_of_die(); ++i) {
-      const auto* use = die->station_use(i);
+    for (std::size_t station = 0; station < stations; ++station) {
+      const auto* use = die->station_use(static_cast<int>(station));
       if (use == nullptr) continue;
-      const auto station =
-          static_cast<std::size_t>(experiment_.plan->role(geometry.core_of_die(die->die(), i)).home_of);
       tokens[station] = use->tokens;
       stalled[station] = use->stalled.count();
     }

@@ -28,6 +28,8 @@ class RunWriter {
   void write_engine(const EngineReport& report, const std::vector<int>& rank_of_die);
 
  private:
+  /// Whether cores and links were simulated one by one.
+  bool follows_packets() const { return experiment_.wafer.noc.fidelity == wafer::Fidelity::packet; }
   void append_requests(const std::vector<llm::RequestRecord>& records);
   void append_tokens(const std::vector<llm::TokenRecord>& records);
   void write_cores(const llm::System& system);

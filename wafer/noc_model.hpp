@@ -18,7 +18,8 @@ enum class MulticastMode { tree, unicast };
 /// How the network is simulated.
 enum class Fidelity {
   packet,  ///< DieNetwork: links remember until when they are taken
-  flit     ///< FlitNetwork: routers with virtual channels and credits
+  flit,    ///< FlitNetwork: routers with virtual channels and credits
+  stage    ///< none: a model's tokens move from station to station
 };
 
 /// What the network of one wafer is; shared by all dies.

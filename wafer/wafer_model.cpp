@@ -78,8 +78,9 @@ RouterModel read_router(const Config& config) {
 
 NocModel read_noc(const Config& config, const Geometry& geometry, Duration cycle) {
   NocModel noc;
-  const bool flit = config.at("wafer.noc.fidelity").as_choice({"packet", "flit"}) == "flit";
-  noc.fidelity = flit ? Fidelity::flit : Fidelity::packet;
+  const auto fidelity = config.at("wafer.noc.fidelity").as_choice({"packet", "flit", "stage"});
+  const bool flit = fidelity == "flit";
+  noc.fidelity = flit ? Fidelity::flit : fidelity == "stage" ? Fidelity::stage : Fidelity::packet;
   noc.router = read_router(config);
   noc.cycle = cycle;
   noc.wire_latency = read_cycles(config, "wafer.noc.wire_latency", cycle);

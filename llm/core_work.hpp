@@ -1,0 +1,113 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "llm/tiling.hpp"
+#include "wafer/core_model.hpp"
+
+// What a core takes for each part of a token's work, and what of it costs energy: docs/design.md, 6. The same
+// at any fidelity.
+
+namespace ouro::llm {
+
+/// Operations of a special function unit.
+struct SfuWork {
+  engine::Duration time{};
+  std::int64_t special = 0;
+  std::int64_t simple = 0;
+};
+
+inline SfuWork residual_work(const wafer::CoreModel& core, std::int64_t elements) {
+  return {core.sfu(elements), 0, elements};
+}
+
+/// RMSNorm: square and add, then scale by 1 / root and by the weights.
+inline SfuWork norm_work(const wafer::CoreModel& core, std::int64_t elements) {
+  return {2 * core.sfu(elements), 2, 4 * elements};
+}
+
+/// Adds the 32-bit sums of a strip that began on the core before.
+inline SfuWork sums_work(const wafer::CoreModel& core, std::int64_t columns) {
+  return {core.sfu(columns), 0, columns};
+}
+
+/// SiLU(gate) x up: exponential and division; an addition, two products.
+inline SfuWork activation_work(const wafer::CoreModel& core, std::int64_t outputs) {
+  return {2 * core.sfu(outputs), 2 * outputs, 3 * outputs};
+}
+
+/// Attention of one KV head.
+struct HeadShape {
+  std::int64_t queries = 1;  ///< query heads of the KV head
+  std::int64_t dim = 128;
+};
+
+/// Exponentials and a division; maximum, sum, scaling.
+inline SfuWork softmax_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t tokens) {
+  return {head.queries * 3 * core.sfu(tokens), head.queries * (tokens + 1), head.queries * 3 * tokens};
+}
+
+/// Puts the parts of a head that lies on several cores together: scale and add; factors and a division.
+inline SfuWork merge_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t parts) {
+  const std::int64_t elements = head.queries * head.dim * parts;
+  return {2 * core.sfu(elements), head.queries * (parts + 1), 2 * elements};
+}
+
+/// Products in crossbars and their way over the H-tree.
+struct CrossbarWork {
+  engine::Duration time{};
+  std::int64_t macs = 0;
+  std::int64_t htree_bits = 0;
+};
+
+/// @param stacked  most K blocks of the head in one crossbar
+inline CrossbarWork score_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t tokens,
+                               std::int64_t stacked) {
+  return {head.queries * (stacked * core.crossbar_pass(static_cast<int>(head.dim)) + core.htree(32 * tokens)),
+          head.queries * head.dim * tokens, head.queries * (8 * head.dim + 32 * tokens)};
+}
+
+/// S x V. @param rows  most V rows of the head in one crossbar
+inline CrossbarWork values_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t tokens,
+                                int rows) {
+  return {head.queries * (core.crossbar_pass(rows) + core.htree(32 * head.dim)),
+          head.queries * head.dim * tokens, head.queries * (8 * tokens + 32 * head.dim)};
+}
+
+/// K is a column: one row after another is written. V is a row, written in a cycle.
+inline engine::Duration write_k_time(const wafer::CoreModel& core, const HeadShape& head) {
+  return head.dim * core.cycle;
+}
+inline engine::Duration write_v_time(const wafer::CoreModel& core) {
+  return core.cycle;
+}
+inline std::int64_t written_bits(const HeadShape& head) {
+  return std::int64_t{2} * 8 * head.dim;
+}
+
+/// One input vector through one tile.
+struct TileWork {
+  engine::Duration input{};  ///< H-tree to the crossbars
+  engine::Duration pass{};
+  engine::Duration output{};  ///< H-tree back
+  std::int64_t htree_bits = 0;
+};
+
+inline TileWork tile_work(const wafer::CoreModel& core, const TiledGroup& group, const Tile& tile) {
+  const std::int64_t input_bits = 8 * group.rows;
+  const std::int64_t output_bits = 32 * std::int64_t{tile.finished_columns + tile.partial_columns};
+  return {core.htree(input_bits), core.crossbar_pass(tile.busiest_rows), core.htree(output_bits),
+          input_bits + output_bits};
+}
+
+/// What a KV core with heads of this size sends on: outputs to the O station; to the core of the newest
+/// tokens 32-bit outputs, and a maximum and a sum of 32 bit for each query.
+inline std::int64_t head_output_bytes(const HeadShape& head) {
+  return head.queries * head.dim;
+}
+inline std::int64_t attention_partial_bytes(const HeadShape& head) {
+  return 4 * head_output_bytes(head) + 2 * 4 * head.queries;
+}
+
+}  // namespace ouro::llm

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+
+#include "engine/logical_process.hpp"
+#include "llm/traffic.hpp"
+#include "llm/work_ledger.hpp"
+#include "wafer/geometry.hpp"
+
+namespace ouro::llm {
+
+/// What a station saw.
+struct StationUse {
+  std::int64_t tokens = 0;
+  engine::Duration stalled{};  ///< sum over tokens: ready, but the next station's buffer was full
+};
+
+/// One die of the wafer, at whatever fidelity: what it leaves for the results.
+class Die : public engine::LogicalProcess {
+ public:
+  std::string name() const override { return fmt::format("die {}", die().value()); }
+
+  virtual wafer::DieId die() const = 0;
+  virtual const WorkLedger& ledger() const = 0;
+  virtual const Traffic& traffic() const = 0;
+
+  /// Of the station with that number; nullptr if its home core is on another die.
+  virtual const StationUse* station_use(int station) const = 0;
+
+  /// Sum over its cores of the time in crossbar passes.
+  virtual engine::Duration crossbars_busy() const = 0;
+
+  /// Whether nothing is under way and no KV is held, as it must be at the end of a run.
+  virtual bool is_idle() const = 0;
+};
+
+}  // namespace ouro::llm

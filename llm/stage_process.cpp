@@ -1,0 +1,411 @@
+#include "llm/stage_process.hpp"
+
+#include <algorithm>
+
+#include "engine/error.hpp"
+#include "engine/region.hpp"
+
+namespace ouro::llm {
+
+using engine::Duration;
+using engine::Time;
+using wafer::Component;
+
+StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTiming& timing,
+                           const KvController& kv, Duration control_latency)
+    : plan_{plan},
+      die_{die},
+      timing_{timing},
+      kv_{kv},
+      control_latency_{control_latency},
+      ledger_{plan.blocks(), plan.wafer().energy} {
+  const auto window = static_cast<std::size_t>(plan.window());
+  const auto last = static_cast<int>(plan.stations().size()) - 1;
+  for (int number = 0; number <= last; ++number) {
+    if (plan.die_of_home(static_cast<std::size_t>(number)) != die) continue;
+    const auto& station = station_plan(number);
+    const bool is_qkv = !station.is_lm_head && station.matrix == Matrix::qkv;
+    stations_.push_back({.number = number,
+                         .is_qkv = is_qkv,
+                         .before = number == 0 ? kHostLp : lp_of(number - 1),
+                         .after = number == last ? kHostLp : lp_of(number + 1),
+                         .coming = boost::circular_buffer<Coming>(window),
+                         .ready = boost::circular_buffer<Token>(window),
+                         .credits = boost::circular_buffer<Time>(window, Time{})});
+    if (is_qkv) stations_.back().kv_free.resize(static_cast<std::size_t>(plan.kv_cores_of_block()));
+  }
+}
+
+engine::LpId StageProcess::lp_of(int station) const {
+  return die_lp(plan_.die_of_home(static_cast<std::size_t>(station)));
+}
+
+StageProcess::Station* StageProcess::find(int number) {
+  const auto found = std::lower_bound(stations_.begin(), stations_.end(), number,
+                                      [](const Station& s, int n) { return s.number < n; });
+  return found == stations_.end() || found->number != number ? nullptr : &*found;
+}
+
+engine::Channels StageProcess::channels() const {
+  const auto last = static_cast<int>(plan_.stations().size()) - 1;
+  engine::Channels channels;
+  const auto add = [&](engine::LpId to, Duration lookahead) {
+    const auto same = std::find_if(channels.to.begin(), channels.to.end(),
+                                   [&](const engine::Channel& c) { return c.to == to; });
+    if (same == channels.to.end()) {
+      channels.to.push_back({to, lookahead});
+    } else {
+      same->lookahead = std::min(same->lookahead, lookahead);
+    }
+  };
+  for (const auto& station : stations_) {
+    const auto& passage = timing_.station(station.number).passage;
+    const bool is_last = station.number == last;
+    // heads lie anywhere in the ring: a token needs longer than the first outputs of QKV in any case
+    const auto notice = timing_.station(station.number).home_way - Duration{1};
+    add(station.after, is_last ? passage.to_next : std::min(passage.first_output, notice));
+    add(station.before, is_last ? std::min(passage.credit, timing_.retirement().credit) : passage.credit);
+    if (is_last) add(kControllerLp, control_latency_);
+  }
+  const auto& wafer = plan_.wafer();
+  if (wafer.geometry.die_of(wafer.noc.host) == die_) {
+    add(lp_of(0), timing_.embedding().to_next);
+    add(lp_of(last), timing_.last_credit().to_next);
+  }
+  return channels;
+}
+
+void StageProcess::handle(const engine::Event& event, engine::Scheduler& scheduler) {
+  scheduler_ = &scheduler;
+  const auto message = event.as<Message>();
+  switch (message.kind) {
+    case MessageKind::packet:
+      receive_from_host(message);
+      break;
+    case MessageKind::stage_coming:
+      expect(*find(message.station),
+             {message.token(), event.time, engine::from_picoseconds(message.time_ps)});
+      break;
+    case MessageKind::stage_late:
+      make_late(*find(message.station), {message.number, Duration{message.time_ps}});
+      break;
+    case MessageKind::stage_ready:
+      take_ready(*find(message.station));
+      break;
+    case MessageKind::stage_wake:
+      launch_ready_tokens(*find(message.station));
+      break;
+    case MessageKind::stage_credit: {
+      auto& station = *find(message.station);
+      station.credits.push_back(event.time);
+      launch_ready_tokens(station);
+      break;
+    }
+    default:
+      throw engine::ContractError{name() + " got a message for another LP"};
+  }
+  ledger_.settle(event.time);
+}
+
+void StageProcess::receive_from_host(const Message& message) {
+  traffic_.received(message.flits);
+  const bool is_credit = message.cargo == Cargo::credit;
+  const auto& way = is_credit ? timing_.last_credit() : timing_.embedding();
+  count(way, message.token().phase(), 0);
+  Message onward = message;
+  onward.kind = is_credit ? MessageKind::stage_credit : MessageKind::stage_coming;
+  onward.station = is_credit ? static_cast<std::uint16_t>(plan_.stations().size() - 1) : 0;
+  onward.time_ps = engine::picoseconds(scheduler_->now() + way.to_next);
+  scheduler_->send(lp_of(onward.station), way.to_next, onward);
+}
+
+// ---- gathering
+// -------------------------------------------------------------------------------------------------
+
+void StageProcess::expect(Station& station, const Coming& coming) {
+  if (station.coming.full()) throw engine::ContractError{name() + " got a token without a credit"};
+  station.coming.push_back(coming);
+  for (const auto& late : station.late) {
+    if (late.number == coming.token.number) station.coming.back().last += late.by;
+  }
+  std::erase_if(station.late, [&](const Late& late) { return late.number <= coming.token.number; });
+  const auto& timing = timing_.station(station.number);
+  const Time last = std::max(station.coming.back().last, station.link_free + timing.gather);
+  Message message{.kind = MessageKind::stage_ready, .station = static_cast<std::uint16_t>(station.number)};
+  message.set_token(coming.token);
+  scheduler_->send_at(scheduler_->self(), last + timing_.home_time(station.number), message);
+}
+
+void StageProcess::make_late(Station& station, const Late& late) {
+  for (auto& coming : station.coming) {
+    if (coming.token.number == late.number) {
+      coming.last += late.by;
+      return;
+    }
+  }
+  station.late.push_back(late);  // it comes at once, or it is gone
+}
+
+/// What a launch sends is on the link from the home core before the outputs of tokens that are not there yet.
+void StageProcess::hold_up_home_outputs(Station& station, Time until) {
+  const Time now = scheduler_->now();
+  std::erase_if(station.launched, [&](const Launched& launched) { return launched.home_output <= now; });
+  for (auto& launched : station.launched) {
+    const Duration late = until - launched.home_output - launched.slack;
+    if (late <= launched.late) continue;
+    say_later(station, launched, late - launched.late);
+    launched.late = late;
+  }
+}
+
+void StageProcess::say_later(Station& station, const Launched& launched, Duration by) {
+  if (auto* next = find(station.number + 1); next != nullptr)
+    return make_late(*next, {launched.token.number, by});
+  if (station.after == kHostLp) return;
+  Message message{.kind = MessageKind::stage_late,
+                  .station = static_cast<std::uint16_t>(station.number + 1),
+                  .time_ps = by.count()};
+  message.set_token(launched.token);
+  const Time soonest = scheduler_->now() + timing_.station(station.number).home_way - Duration{1};
+  scheduler_->send_at(station.after, std::max(launched.last - Duration{1}, soonest), message);
+}
+
+/// What comes over the link to the home core from before `before` on, in its order.
+void StageProcess::place_on_link(Station& station, Time before) {
+  const auto gather = timing_.station(station.number).gather;
+  const auto home = timing_.home_time(station.number);
+  for (auto& coming : station.coming) {
+    if (coming.placed) continue;
+    if (coming.first >= before) return;
+    station.link_free = std::max(coming.last, station.link_free + gather);
+    station.sfu_free = coming.last = std::max(station.link_free, station.sfu_free) + home;
+    coming.placed = true;
+  }
+}
+
+void StageProcess::take_ready(Station& station) {
+  place_on_link(station, scheduler_->now() + Duration{1});
+  const auto coming = station.coming.front();
+  if (coming.last > scheduler_->now()) {  // something else was on the link before it
+    Message message{.kind = MessageKind::stage_ready, .station = static_cast<std::uint16_t>(station.number)};
+    message.set_token(coming.token);
+    scheduler_->send_at(scheduler_->self(), coming.last, message);
+    return;
+  }
+  station.coming.pop_front();
+  station.ready.push_back(coming.token);
+  launch_ready_tokens(station);
+}
+
+// ---- launching
+// -------------------------------------------------------------------------------------------------
+
+bool StageProcess::needs_credit(const Station& station, const Token& token) const {
+  return station.after != kHostLp || token.sampled();
+}
+
+void StageProcess::wake(Station& station, Time when) {
+  if (station.woken_at > scheduler_->now() && station.woken_at <= when) return;
+  station.woken_at = when;
+  Message message{.kind = MessageKind::stage_wake, .station = static_cast<std::uint16_t>(station.number)};
+  scheduler_->send_at(scheduler_->self(), when, message);
+}
+
+void StageProcess::launch_ready_tokens(Station& station) {
+  const Time now = scheduler_->now();
+  while (!station.ready.empty()) {
+    const Token token = station.ready.front();
+    if (station.is_qkv) {
+      const Time free = kv_cores_free(station, place(station, token));
+      if (free > now) return wake(station, free);
+    }
+    const bool needs = needs_credit(station, token);
+    if (needs && (station.credits.empty() || station.credits.front() > now)) {
+      if (!station.blocked_since) station.blocked_since = now;
+      if (!station.credits.empty()) wake(station, station.credits.front());
+      return;
+    }
+    if (needs) station.credits.pop_front();
+    if (station.blocked_since) station.use.stalled += now - *station.blocked_since;
+    station.blocked_since.reset();
+    station.ready.pop_front();
+    launch(station, token);
+  }
+}
+
+void StageProcess::launch(Station& station, const Token& token) {
+  const auto& plan = station_plan(station.number);
+  const auto& timing = timing_.station(station.number);
+  const std::int64_t context = std::int64_t{token.position} + 1;
+  const Time now = scheduler_->now();
+  ++station.use.tokens;
+
+  const bool retires = plan.is_lm_head && !token.sampled();
+  const auto* heads = station.is_qkv ? &place(station, token) : nullptr;
+  const auto& passage = heads != nullptr ? heads->passage : retires ? timing_.retirement() : timing.passage;
+  count(passage, token.phase(), plan.block);
+  Duration last = passage.to_next;
+  if (heads != nullptr) {
+    use_kv_cores(station, *heads, context);
+    count_context(*heads, context, token.phase(), plan.block);
+    last += timing_.slowest(*heads, context) - heads->slowest;
+  }
+  const Time sent = std::max(now, station.sends_free);
+  const Time start = std::max(sent, station.passes_free);
+  if (!retires) {
+    place_on_link(station, now);
+    const Time own =
+        std::max(sent, station.link_free);  // the home core's own tile comes after what is gathered
+    const Duration late = std::max(own - start, Duration{});
+    station.link_free = own + timing.multicast;
+    station.sends_free = sent + timing.sends;
+    station.passes_free = start + timing.pass;
+    last += start - now + std::max(late - timing.home_slack, Duration{});
+    hold_up_home_outputs(station, station.sends_free);
+    station.launched.push_back({token, start + passage.home_output + late,
+                                std::max(timing.home_slack - late, Duration{}), now + last});
+  }
+
+  if (!plan.is_lm_head) {
+    hand_on(station, token, heads != nullptr ? now + last : start + passage.first_output, now + last);
+  } else if (retires) {
+    retire(token);
+  } else {
+    send_candidates(token, last);
+  }
+  give_credit_back(station, token, sent - now + passage.credit);
+}
+
+/// Tokens whose heads lie on the same cores follow each other as these cores allow.
+Time StageProcess::kv_cores_free(const Station& station, const HeadsAtBlock& heads) const {
+  Time free{};
+  for (const auto core : heads.cores) free = std::max(free, station.kv_free[core]);
+  return free;
+}
+
+void StageProcess::use_kv_cores(Station& station, const HeadsAtBlock& heads, std::int64_t context) {
+  const auto& newest = timing_.attention(context - heads.before);
+  const auto& elsewhere = timing_.attention(heads.elsewhere);
+  const Time free = scheduler_->now() + std::max(heads.heads_of_core * newest.slowest(), elsewhere.slowest());
+  for (const auto core : heads.cores) station.kv_free[core] = free;
+}
+
+const HeadsAtBlock& StageProcess::place(Station& station, const Token& token) {
+  if (token.slot >= station.heads.size()) station.heads.resize(std::size_t{token.slot} + 1);
+  auto& heads = station.heads[token.slot];
+  if (heads.number == token.number) return heads;  // it waited
+  if (token.position == 0 || goes_on_elsewhere(token)) {
+    heads = timing_.place_heads(station.number, token, kv_);
+  }
+  heads.number = token.number;
+  return heads;
+}
+
+/// Whether a page begins with this token, and that of a head on another core than the one before.
+bool StageProcess::goes_on_elsewhere(const Token& token) const {
+  const auto position = static_cast<int>(token.position);
+  if (position % kv_.page_tokens() != 0) return false;
+  const int page = position / kv_.page_tokens();
+  for (int head = 0; head < plan_.model().kv_heads; ++head) {
+    for (const auto& extent : kv_.extents(token.slot, head)) {
+      if (extent.first_page == page) return true;
+    }
+  }
+  return false;
+}
+
+void StageProcess::hand_on(Station& station, const Token& token, Time first, Time last) {
+  if (auto* next = find(station.number + 1); next != nullptr) return expect(*next, {token, first, last});
+  Message message{.kind = MessageKind::stage_coming,
+                  .station = static_cast<std::uint16_t>(station.number + 1),
+                  .time_ps = engine::picoseconds(last)};
+  message.set_token(token);
+  scheduler_->send_at(station.after, first, message);
+}
+
+void StageProcess::send_candidates(const Token& token, Duration last) {
+  const auto& tiles = plan_.tiled().lm_head.tiles;
+  const auto sender =
+      std::find_if(tiles.begin(), tiles.end(), [](const Tile& t) { return !t.slices.empty(); });
+  Message message{.kind = MessageKind::host_packet,
+                  .cargo = Cargo::candidates,
+                  .stage = Stage::head,
+                  .flits = static_cast<std::uint16_t>(plan_.wafer().noc.flits(sender->slices.front().bytes))};
+  message.set_token(token);
+  scheduler_->send(kHostLp, last, message);
+}
+
+void StageProcess::give_credit_back(const Station& station, const Token& token, Duration delay) {
+  if (auto* before = find(station.number - 1); before != nullptr) {
+    before->credits.push_back(scheduler_->now() + delay);
+    if (before->blocked_since) wake(*before, before->credits.front());
+    return;
+  }
+  Message message{.kind = MessageKind::stage_credit};
+  message.set_token(token);
+  if (station.number == 0) {
+    message.kind = MessageKind::host_packet;
+    message.cargo = Cargo::credit;
+    message.flits = 1;
+  } else {
+    message.station = static_cast<std::uint16_t>(station.number - 1);
+  }
+  scheduler_->send(station.before, delay, message);
+}
+
+void StageProcess::retire(const Token& token) {
+  Message message{.kind = MessageKind::retired, .time_ps = engine::picoseconds(scheduler_->now())};
+  message.set_token(token);
+  scheduler_->send(kControllerLp, control_latency_, message);
+}
+
+// ---- results
+// --------------------------------------------------------------------------------------------------
+
+void StageProcess::count(const Passage& passage, Phase phase, int block) {
+  for (std::size_t i = 0; i < kStageCount; ++i) {
+    if (!passage.uses[i]) continue;
+    const auto stage = static_cast<Stage>(i);
+    ledger_.count(stage, phase, passage.counts[i]);
+    if (passage.busy[i] > Duration{}) ledger_.busy(scheduler_->now(), block, stage, passage.busy[i]);
+  }
+  crossbars_busy_ += passage.crossbars_busy;
+  traffic_.packets_sent += passage.packets;
+  traffic_.flits_sent += passage.flits;
+  traffic_.packets_received += passage.packets - passage.packets_to_host;
+  traffic_.flits_received += passage.flits - passage.flits_to_host;
+}
+
+/// What the token's context adds to that of the token whose passage was counted.
+void StageProcess::count_context(const HeadsAtBlock& heads, std::int64_t context, Phase phase, int block) {
+  const auto of_all = std::int64_t{plan_.model().kv_heads};
+  const auto more = (context - heads.context) * of_all;
+  if (more == 0) return;
+  const auto& work = timing_.work_of_context();
+  ledger_.count(Stage::score, phase, Component::mac, more * work.score.macs);
+  ledger_.count(Stage::score, phase, Component::htree, more * work.score.htree_bits);
+  ledger_.count(Stage::softmax, phase, Component::sfu_special, more * work.softmax.special);
+  ledger_.count(Stage::softmax, phase, Component::sfu_simple, more * work.softmax.simple);
+  ledger_.count(Stage::projection, phase, Component::mac, more * work.values.macs);
+  ledger_.count(Stage::projection, phase, Component::htree, more * work.values.htree_bits);
+  const auto& now = timing_.attention(context - heads.before);
+  const auto& then = timing_.attention(heads.context - heads.before);
+  ledger_.busy(scheduler_->now(), block, Stage::score, of_all * (now.score - then.score));
+  ledger_.busy(scheduler_->now(), block, Stage::softmax, of_all * (now.softmax - then.softmax));
+  ledger_.busy(scheduler_->now(), block, Stage::projection, of_all * (now.values - then.values));
+  crossbars_busy_ += of_all * (now.score + now.values - then.score - then.values);
+}
+
+const StationUse* StageProcess::station_use(int station) const {
+  const auto found =
+      std::find_if(stations_.begin(), stations_.end(), [&](const Station& s) { return s.number == station; });
+  return found == stations_.end() ? nullptr : &found->use;
+}
+
+bool StageProcess::is_idle() const {
+  return std::all_of(stations_.begin(), stations_.end(), [](const Station& station) {
+    return station.coming.empty() && station.ready.empty() && station.credits.full();
+  });
+}
+
+}  // namespace ouro::llm

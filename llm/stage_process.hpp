@@ -1,0 +1,121 @@
+#pragma once
+
+#include <boost/circular_buffer.hpp>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "llm/die.hpp"
+#include "llm/kv_controller.hpp"
+#include "llm/stage_timing.hpp"
+
+namespace ouro::llm {
+
+/// One die at `stage` fidelity: the stations whose home cores lie in it, and tokens that move from one to the
+/// next in the time that a lone token takes.
+///
+/// What a station's tokens share is followed: the link to its home core, which carries what is gathered and
+/// what the home core sends to its own tile; its SFU; the KV cores; its buffers, by credits. An event is a
+/// token that is ready at a station. See docs/design.md.
+class StageProcess final : public Die {
+ public:
+  /// @param timing  of this rank
+  /// @param kv      the page tables of this rank's copy of the controllers; those of a token that is
+  ///                under way do not change
+  StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTiming& timing, const KvController& kv,
+               engine::Duration control_latency);
+
+  engine::Channels channels() const override;
+  void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
+
+  wafer::DieId die() const override { return die_; }
+  const WorkLedger& ledger() const override { return ledger_; }
+  const Traffic& traffic() const override { return traffic_; }
+  const StationUse* station_use(int station) const override;
+  engine::Duration crossbars_busy() const override { return crossbars_busy_; }
+  bool is_idle() const override;
+
+ private:
+  /// A token that is gathered at a station.
+  struct Coming {
+    Token token;
+    engine::Time first;   ///< when its first part takes the link to the home core
+    engine::Time last;    ///< when its last part is there; once placed, when it is ready
+    bool placed = false;  ///< on that link
+  };
+  /// A token whose outputs the home core's tile has still to send.
+  struct Launched {
+    Token token;
+    engine::Time home_output{};
+    engine::Duration slack{};  ///< by which they may still be late with no effect
+    engine::Time last{};       ///< when its last part was to be at the next station
+    engine::Duration late{};   ///< by which it will be there later
+  };
+  struct Late {
+    std::uint32_t number;
+    engine::Duration by;
+  };
+  struct Station {
+    int number;
+    bool is_qkv;
+    engine::LpId before;  ///< where the station before is, or the host
+    engine::LpId after;   ///< where the next station is, or the host
+    boost::circular_buffer<Coming> coming;
+    boost::circular_buffer<Token> ready;
+    boost::circular_buffer<engine::Time> credits;  ///< from when each may be used
+    engine::Time link_free{};                      ///< to the home core
+    engine::Time sfu_free{};                       ///< of the home core
+    engine::Time sends_free{};                     ///< the link from the home core, of what launches send
+    engine::Time passes_free{};                    ///< the crossbars of its tiles
+    engine::Time woken_at{};                       ///< a wake-up is under way
+    std::optional<engine::Time> blocked_since{};
+    std::vector<Launched> launched{};
+    std::vector<Late> late{};  ///< of tokens that do not come yet
+    StationUse use{};
+    std::vector<HeadsAtBlock> heads{};    ///< QKV: by slot
+    std::vector<engine::Time> kv_free{};  ///< QKV: by core of the ring, when a launch may use it next
+  };
+
+  void receive_from_host(const Message& message);
+  Station* find(int number);
+  engine::LpId lp_of(int station) const;
+
+  void expect(Station& station, const Coming& coming);
+  void make_late(Station& station, const Late& late);
+  void hold_up_home_outputs(Station& station, engine::Time until);
+  void say_later(Station& station, const Launched& launched, engine::Duration by);
+  void place_on_link(Station& station, engine::Time before);
+  void take_ready(Station& station);
+  void wake(Station& station, engine::Time when);
+  void launch_ready_tokens(Station& station);
+  bool needs_credit(const Station& station, const Token& token) const;
+  void launch(Station& station, const Token& token);
+  engine::Time kv_cores_free(const Station& station, const HeadsAtBlock& heads) const;
+  void use_kv_cores(Station& station, const HeadsAtBlock& heads, std::int64_t context);
+  const HeadsAtBlock& place(Station& station, const Token& token);
+  bool goes_on_elsewhere(const Token& token) const;
+  void hand_on(Station& station, const Token& token, engine::Time first, engine::Time last);
+  void send_candidates(const Token& token, engine::Duration last);
+  void give_credit_back(const Station& station, const Token& token, engine::Duration delay);
+  void retire(const Token& token);
+
+  void count(const Passage& passage, Phase phase, int block);
+  void count_context(const HeadsAtBlock& heads, std::int64_t context, Phase phase, int block);
+
+  const StationPlan& station_plan(int number) const {
+    return plan_.stations()[static_cast<std::size_t>(number)];
+  }
+
+  const PipelinePlan& plan_;
+  wafer::DieId die_;
+  StageTiming& timing_;
+  const KvController& kv_;
+  engine::Duration control_latency_;
+  std::vector<Station> stations_;  // in their order
+  WorkLedger ledger_;
+  Traffic traffic_;
+  engine::Duration crossbars_busy_{};
+  engine::Scheduler* scheduler_ = nullptr;  ///< of the event being handled
+};
+
+}  // namespace ouro::llm

@@ -1,0 +1,119 @@
+#include "llm/stage_timing.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace ouro::llm {
+
+using engine::Duration;
+
+namespace {
+
+AttentionTimes attention_times(const PipelinePlan& plan, std::int64_t tokens) {
+  const auto& core = plan.wafer().core;
+  const HeadShape head{plan.queries_of_kv_head(), plan.model().head_dim};
+  const auto work = attention_work(plan, tokens);
+  return {write_k_time(core, head) + work.score.time, work.softmax.time,
+          work.values.time + write_v_time(core)};
+}
+
+/// The counts of this work are linear in the tokens; the times are not, and are left out.
+AttentionWork difference(const AttentionWork& more, const AttentionWork& less) {
+  const auto crossbars = [](const CrossbarWork& a, const CrossbarWork& b) {
+    return CrossbarWork{{}, a.macs - b.macs, a.htree_bits - b.htree_bits};
+  };
+  return {crossbars(more.score, less.score),
+          {{}, more.softmax.special - less.softmax.special, more.softmax.simple - less.softmax.simple},
+          crossbars(more.values, less.values)};
+}
+
+}  // namespace
+
+StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t longest_context)
+    : plan_{plan},
+      lone_{plan},
+      work_of_context_{difference(attention_work(plan, 2), attention_work(plan, 1))} {
+  const auto& core = plan.wafer().core;
+  attention_.emplace_back();
+  for (std::int64_t tokens = 1; tokens <= longest_context; ++tokens)
+    attention_.push_back(attention_times(plan, tokens));
+  for (const auto& station : plan.stations()) {
+    Duration home{};
+    if (station.adds_residual) home += residual_work(core, station.group->rows).time;
+    if (station.normalises) home += norm_work(core, station.group->rows).time;
+    home_.push_back(home);
+  }
+  kv.open(0);
+  kv.grow(0, 1);
+  const auto lm_head = static_cast<int>(plan.stations().size()) - 1;
+  retirement_ = lone_.pass(lm_head, {}, kv);
+  embedding_ = lone_.from_host(0, plan.wafer().noc.flits(plan.model().hidden_size));
+  last_credit_ = lone_.from_host(lm_head, 1);
+  for (int station = 0; station <= lm_head; ++station) add_station(station, kv);
+}
+
+void StageTiming::add_station(int number, const KvController& kv) {
+  constexpr int kVeryLate = 1 << 20;  // cycles
+  const Token token{.flags = Token::kSampled};
+  const auto& plan = plan_.stations()[static_cast<std::size_t>(number)];
+  const auto& noc = plan_.wafer().noc;
+  Station station{.passage = lone_.pass(number, token, kv)};
+  const auto home_delay = kVeryLate * noc.cycle;
+  const auto late = lone_.pass(number, token, kv, home_delay);
+  station.home_slack = station.passage.to_next - (late.to_next - home_delay);
+  station.home_way = std::max(station.passage.to_next - station.passage.home_output - station.home_slack,
+                              noc.die_lookahead() + Duration{1});
+  station.multicast = noc.flits(plan.group->rows) * noc.cycle;
+  station.gather = gather_flits(number) * noc.cycle;
+  const auto residual = plan.sends_residual ? station.multicast : Duration{};
+  const auto credit = noc.cycle;
+  station.sends = static_cast<std::int64_t>(plan.trees.size()) * station.multicast + residual + credit;
+  for (const auto& tile : plan.group->tiles)
+    station.pass = std::max(station.pass, plan_.wafer().core.crossbar_pass(tile.busiest_rows));
+  stations_.push_back(station);
+}
+
+/// Of what the tiles before send to a station's home core.
+std::int64_t StageTiming::gather_flits(int number) const {
+  if (number == 0) return plan_.wafer().noc.flits(plan_.model().hidden_size);
+  const auto& before = plan_.stations()[static_cast<std::size_t>(number) - 1];
+  if (before.matrix == Matrix::qkv) {
+    const HeadShape head{plan_.queries_of_kv_head(), plan_.model().head_dim};
+    return std::int64_t{plan_.model().kv_heads} * plan_.wafer().noc.flits(head_output_bytes(head));
+  }
+  std::int64_t flits = 0;
+  for (const auto& tile : before.group->tiles) {
+    for (const auto& slice : tile.slices) flits += plan_.wafer().noc.flits(slice.bytes);
+  }
+  return flits;
+}
+
+HeadsAtBlock StageTiming::place_heads(int qkv, const Token& token, const KvController& kv) {
+  HeadsAtBlock heads;
+  const auto position = static_cast<int>(token.position);
+  std::map<int, int> newest_of;
+  std::vector<std::uint16_t> cores;
+  heads.context = position + 1;
+  heads.before = heads.context;
+  for (int head = 0; head < plan_.model().kv_heads; ++head) {
+    const auto of_head = kv.cores_of_head(token.slot, head, position);
+    for (const int core : of_head) {
+      const std::int64_t tokens = kv.tokens_on_core(token.slot, head, position, core);
+      if (core == of_head.back()) {
+        heads.before = std::min(heads.before, heads.context - tokens);
+        heads.heads_of_core = std::max(heads.heads_of_core, ++newest_of[core]);
+      } else {
+        heads.elsewhere = std::max(heads.elsewhere, tokens);
+      }
+      cores.push_back(static_cast<std::uint16_t>(core));
+    }
+  }
+  std::sort(cores.begin(), cores.end());
+  cores.erase(std::unique(cores.begin(), cores.end()), cores.end());
+  heads.cores = std::move(cores);
+  heads.passage = lone_.pass(qkv, token, kv);
+  heads.slowest = slowest(heads, heads.context);
+  return heads;
+}
+
+}  // namespace ouro::llm

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "llm/core_work.hpp"
+#include "llm/kv_controller.hpp"
+#include "llm/lone_token.hpp"
+#include "llm/pipeline_plan.hpp"
+
+namespace ouro::llm {
+
+/// Times of one KV head with some tokens on a core.
+struct AttentionTimes {
+  engine::Duration score{};  ///< K written before
+  engine::Duration softmax{};
+  engine::Duration values{};  ///< V written before
+
+  engine::Duration sum() const { return score + softmax + values; }
+  engine::Duration slowest() const { return std::max({score, softmax, values}); }
+};
+
+/// A sequence's heads at one block: what a token of it takes there, until its pages go on on other cores.
+struct HeadsAtBlock {
+  Passage passage;  ///< of the token with `context` tokens, itself included
+  std::int64_t context = 0;
+  std::int64_t elsewhere = 0;  ///< tokens on the fullest of the cores that get no more of them
+  std::int64_t before = 0;     ///< least over heads of the tokens on other cores than that of the newest
+  int heads_of_core = 1;       ///< most heads that one core has the newest tokens of
+  engine::Duration slowest{};  ///< time of the slowest core, in `passage`
+  std::vector<std::uint16_t> cores;   ///< of the ring, each once
+  std::uint32_t number = 0xffffffff;  ///< of the last token that asked
+};
+
+/// What stations take at `stage` fidelity, from the passages of lone tokens.
+class StageTiming {
+ public:
+  /// @param kv               of the size of the controllers', without a sequence
+  /// @param longest_context  of the workload
+  StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t longest_context);
+
+  struct Station {
+    Passage passage;               ///< QKV: of a first token, in the first place of the ring
+    engine::Duration gather{};     ///< in which the vector passes the link to the home core
+    engine::Duration multicast{};  ///< in which the home core's own tile gets it over the same link
+    engine::Duration sends{};      ///< in which what a launch sends passes the link from the home core
+    engine::Duration pass{};       ///< longest of its tiles' crossbar passes
+    /// By which the home core's own tile may get it later than the others with no effect on the next station.
+    engine::Duration home_slack{};
+    /// Least time from when the home core's tile has its outputs until the next station has them.
+    engine::Duration home_way{};
+  };
+  const Station& station(int number) const { return stations_[static_cast<std::size_t>(number)]; }
+  /// At the LM head, of a token that is not sampled.
+  const Passage& retirement() const { return retirement_; }
+  /// From the router of the host link to the first station's home core, and of a credit to the LM head's.
+  const Passage& embedding() const { return embedding_; }
+  const Passage& last_credit() const { return last_credit_; }
+
+  /// Normalising, and adding the residual, at the home core: until a gathered token is ready.
+  engine::Duration home_time(int station) const { return home_[static_cast<std::size_t>(station)]; }
+
+  /// What one more token of context adds to the work of a head.
+  const AttentionWork& work_of_context() const { return work_of_context_; }
+
+  const AttentionTimes& attention(std::int64_t tokens) const {
+    return attention_[static_cast<std::size_t>(tokens)];
+  }
+  /// Of the slowest core with that context.
+  engine::Duration slowest(const HeadsAtBlock& heads, std::int64_t context) const {
+    const auto& newest = attention(context - heads.before);
+    const auto shared = newest.sum() + (heads.heads_of_core - 1) * newest.slowest();
+    return std::max(shared, attention(heads.elsewhere).sum());
+  }
+
+  /// Sends a lone token through the block. @param qkv  its first station
+  HeadsAtBlock place_heads(int qkv, const Token& token, const KvController& kv);
+
+ private:
+  void add_station(int number, const KvController& kv);
+  std::int64_t gather_flits(int number) const;
+
+  const PipelinePlan& plan_;
+  LoneToken lone_;
+  std::vector<Station> stations_;
+  Passage retirement_;
+  Passage embedding_;
+  Passage last_credit_;
+  std::vector<engine::Duration> home_;
+  AttentionWork work_of_context_;
+  std::vector<AttentionTimes> attention_;  // by tokens
+};
+
+}  // namespace ouro::llm
