@@ -124,6 +124,8 @@ void StageProcess::receive_from_host(const Message& message) {
 
 void StageProcess::expect(Station& station, const Coming& coming) {
   if (station.coming.full()) throw engine::ContractError{name() + " got a token without a credit"};
+  if (coming.token.number != station.next_number++)
+    throw engine::ContractError{name() + " got a token before one that entered earlier"};
   station.coming.push_back(coming);
   for (const auto& late : station.late) {
     if (late.number == coming.token.number) station.coming.back().last += late.by;
@@ -315,6 +317,8 @@ bool StageProcess::goes_on_elsewhere(const Token& token) const {
 }
 
 void StageProcess::hand_on(Station& station, const Token& token, Time first, Time last) {
+  first = station.last_first = std::max(first, station.last_first);  // tokens stay in their order
+  last = std::max(first, last);
   if (auto* next = find(station.number + 1); next != nullptr) return expect(*next, {token, first, last});
   Message message{.kind = MessageKind::stage_coming,
                   .station = static_cast<std::uint16_t>(station.number + 1),

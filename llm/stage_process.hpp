@@ -68,6 +68,8 @@ class StageProcess final : public Die {
     engine::Time sends_free{};                     ///< the link from the home core, of what launches send
     engine::Time passes_free{};                    ///< the crossbars of its tiles
     engine::Time woken_at{};                       ///< a wake-up is under way
+    engine::Time last_first{};      ///< when the last token's first part is at the next station
+    std::uint32_t next_number = 0;  ///< of the token that is to come next
     std::optional<engine::Time> blocked_since{};
     std::vector<Launched> launched{};
     std::vector<Late> late{};  ///< of tokens that do not come yet
