@@ -67,6 +67,27 @@ void add_configuration(CLI::App& command, ouro::tools::ConfigurationArguments& a
   add_assignments(command, arguments.assignments);
 }
 
+/// @param suffix  of the default name
+void add_output(CLI::App& command, std::filesystem::path& out, bool& force, const std::string& suffix) {
+  command.add_option("--out", out, "result file; default: the experiment's name with " + suffix + ", here");
+  command.add_flag("--force", force, "overwrite the result file");
+}
+
+void add_run(CLI::App& command, ouro::tools::RunArguments& arguments) {
+  add_configuration(command, arguments.configuration);
+  add_output(command, arguments.out, arguments.force, ".h5");
+  command.add_flag("--profile", arguments.profile, "say where the wall time went, and what limits the run");
+}
+
+void add_noc(CLI::App& command, ouro::tools::NocArguments& arguments) {
+  add_configuration(command, arguments.configuration);
+  add_output(command, arguments.out, arguments.force, ".noc.h5");
+  command
+      .add_option("--rates", arguments.rates,
+                  "injection rates such as 0.1,0.2, one study each, instead of traffic.injection_rate")
+      ->delimiter(',');
+}
+
 void add_projection(CLI::App& command, ouro::tools::ProjectArguments& arguments) {
   command.add_option("RUN.h5", arguments.result, "the run, with what it measured of itself")->required();
   command.add_option("--ranks", arguments.ranks, "how many, such as 1,2,4")->required();
@@ -90,23 +111,11 @@ int main(int argc, char** argv) {
 
   ouro::tools::RunArguments run_arguments;
   auto* run_app = app.add_subcommand("run", "Runs an experiment; under mpirun on as many ranks as it gives");
-  add_configuration(*run_app, run_arguments.configuration);
-  run_app->add_option("--out", run_arguments.out,
-                      "result file; default: the experiment's name with .h5, here");
-  run_app->add_flag("--force", run_arguments.force, "overwrite the result file");
-  run_app->add_flag("--profile", run_arguments.profile,
-                    "say where the wall time went, and what limits the run");
+  add_run(*run_app, run_arguments);
 
   ouro::tools::NocArguments noc_arguments;
   auto* noc_app = app.add_subcommand("noc", "Studies the network alone under synthetic or given traffic");
-  add_configuration(*noc_app, noc_arguments.configuration);
-  noc_app->add_option("--out", noc_arguments.out,
-                      "result file; default: the experiment's name with .noc.h5, here");
-  noc_app->add_flag("--force", noc_arguments.force, "overwrite the result file");
-  noc_app
-      ->add_option("--rates", noc_arguments.rates,
-                   "injection rates such as 0.1,0.2, one study each, instead of traffic.injection_rate")
-      ->delimiter(',');
+  add_noc(*noc_app, noc_arguments);
 
   ouro::tools::ConfigurationArguments check_arguments;
   auto* check_app =

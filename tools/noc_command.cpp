@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <iostream>
-#include <optional>
 
+#include "engine/config.hpp"
+#include "engine/error.hpp"
 #include "engine/mpi.hpp"
 #include "engine/results_file.hpp"
 #include "tools/noc_study.hpp"
@@ -29,11 +30,28 @@ struct Prepared {
   RunSettings settings;
 };
 
+/// The load that the configuration describes, or that at each of the rates.
+std::vector<wafer::NocTraffic> read_loads(const engine::Config& config, const wafer::WaferModel& wafer,
+                                          const std::vector<double>& rates) {
+  const auto traffic = wafer::read_noc_traffic(config, wafer.geometry, wafer.faults);
+  if (rates.empty()) return {traffic};
+  if (traffic.load != wafer::NocTraffic::Load::open_loop)
+    throw config.at("traffic.load").refusal("has no injection rate", "\"open-loop\" with --rates");
+  std::vector<wafer::NocTraffic> loads(rates.size(), traffic);
+  for (std::size_t i = 0; i < rates.size(); ++i) {
+    if (!wafer::is_injection_rate(rates[i])) {
+      throw engine::InputError{"--rates",
+                               fmt::format("{} flits a cycle and core cannot be injected", rates[i]),
+                               "above 0 and at most 1, the rate of the link"};
+    }
+    loads[i].injection_rate = rates[i];
+  }
+  return loads;
+}
+
 Prepared prepare(const NocArguments& arguments, MPI_Comm comm) {
-  auto assigned = arguments.configuration;
-  const auto load = [&] { return load_configuration(assigned); };
+  const auto config = load_configuration(arguments.configuration);
   Prepared prepared;
-  const auto config = load();
   prepared.resolved_toml = config.resolved_toml();
   prepared.wafer = wafer::read_wafer(config);
   if (prepared.wafer.noc.fidelity == wafer::Fidelity::stage) {
@@ -42,16 +60,7 @@ Prepared prepare(const NocArguments& arguments, MPI_Comm comm) {
   }
   prepared.partition = partitions::read_partition(config, prepared.wafer.geometry, engine::mpi_size(comm));
   prepared.settings = read_run_settings(config);
-  if (arguments.rates.empty()) {
-    prepared.loads.push_back(wafer::read_noc_traffic(config, prepared.wafer.geometry, prepared.wafer.faults));
-    return prepared;
-  }
-  if (config.at("traffic.load").as_string() != "open-loop")
-    throw config.at("traffic.load").refusal("has no injection rate", "\"open-loop\" with --rates");
-  for (const double rate : arguments.rates) {
-    assigned.assignments.push_back(fmt::format("traffic.injection_rate={:f}", rate));
-    prepared.loads.push_back(wafer::read_noc_traffic(load(), prepared.wafer.geometry, prepared.wafer.faults));
-  }
+  prepared.loads = read_loads(config, prepared.wafer, arguments.rates);
   return prepared;
 }
 
@@ -69,7 +78,8 @@ class NocWriter {
     file_.set_attribute("/", "code_version", fmt::format("{} {}", kVersion, kRevision));
     file_.set_attribute("/", "seed", static_cast<std::int64_t>(prepared.loads.front().seed));
     file_.write_string({"/configuration/resolved_toml", "1",
-                        "the configuration of the study; as an experiment file it gives the same result"},
+                        "the configuration; as an experiment file, with the rates of /noc/injection_rate, it "
+                        "gives the same result"},
                        prepared.resolved_toml);
     const auto real = [&](const char* name, const char* unit, const char* meaning,
                           double NocFindings::*field) {
@@ -116,7 +126,7 @@ class NocWriter {
     for (const auto& row : findings) digests.push_back(fmt::format("{:016x}", row.verdict.digest));
     file_.set_attribute("/", "digest", digests.back());
     file_.write_strings({"/noc/digest", "1", "of all events handled"}, digests);
-    real_engine("wall_time", "s", "of the simulation", findings);
+    column<double>(findings, {"/engine/wall_time", "s", "of the simulation"}, &NocFindings::wall_seconds);
   }
 
   void write_traced(std::vector<wafer::TracedArrival> mine, MPI_Comm comm) {
@@ -154,10 +164,6 @@ class NocWriter {
     values.reserve(findings.size());
     for (const auto& row : findings) values.push_back(row.*field);
     whole_rows<T>(column, values);
-  }
-  void real_engine(const char* name, const char* unit, const char* meaning,
-                   const std::vector<NocFindings>& findings) {
-    column<double>(findings, {fmt::format("/engine/{}", name), unit, meaning}, &NocFindings::wall_seconds);
   }
 
   engine::ResultsFile& file_;
@@ -210,6 +216,49 @@ void print_speed(const std::vector<NocFindings>& findings, int ranks) {
       wall, ranks, ranks == 1 ? "" : "s", cycles / wall, 1e-6 * visits / wall, peak_memory_mb(), digest);
 }
 
+/// All studies, one after another, and what they leave for the result.
+struct Studied {
+  std::vector<NocFindings> findings;
+  std::vector<std::int64_t> link_flits;      ///< by study, core and port; of this rank's dies, 0 elsewhere
+  std::vector<wafer::TracedArrival> traced;  ///< at this rank's dies
+};
+
+void collect(Studied& studied, std::size_t index, const NocStudy& study, const wafer::Geometry& geometry) {
+  const auto first = index * static_cast<std::size_t>(geometry.cores());
+  for (const auto* die : study.dies()) {
+    for (int core = 0; core < geometry.cores_of_die(); ++core) {
+      const auto row = first + geometry.core_of_die(die->die(), core).value();
+      for (int port = 0; port < kPorts; ++port) {
+        studied.link_flits[row * kPorts + static_cast<std::size_t>(port)] =
+            die->flits_sent(core, port == kPorts - 1 ? wafer::kEjection : port);
+      }
+    }
+    studied.traced.insert(studied.traced.end(), die->traced().begin(), die->traced().end());
+  }
+}
+
+Studied run_studies(const Prepared& prepared, MPI_Comm comm) {
+  const auto& geometry = prepared.wafer.geometry;
+  const auto& settings = prepared.settings;
+  const bool is_root = engine::mpi_rank(comm) == 0;
+  const bool open_loop = prepared.loads.front().load == wafer::NocTraffic::Load::open_loop;
+  const engine::SynchronizerOptions options{
+      .kind = settings.synchronizer, .stall_limit_seconds = settings.stall_limit_seconds, .heartbeat = {}};
+  Studied studied;
+  studied.link_flits.resize(prepared.loads.size() * static_cast<std::size_t>(geometry.cores()) * kPorts);
+  if (is_root) print_head(open_loop);
+  for (std::size_t i = 0; i < prepared.loads.size(); ++i) {
+    NocStudy study{geometry, prepared.wafer.noc, prepared.loads[i], prepared.partition, comm,
+                   options,  settings.lookahead};
+    studied.findings.push_back(study.run());
+    if (is_root) print(studied.findings.back(), open_loop);
+    collect(studied, i, study, geometry);
+  }
+  MPI_Allreduce(MPI_IN_PLACE, studied.link_flits.data(), static_cast<int>(studied.link_flits.size()),
+                MPI_INT64_T, MPI_SUM, comm);
+  return studied;
+}
+
 }  // namespace
 
 int noc(const NocArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
@@ -217,55 +266,22 @@ int noc(const NocArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
   Prepared prepared;
   if (!succeed_together(comm, logger, [&] { prepared = prepare(arguments, comm); })) return kInputAtFault;
   const auto path = output_path(arguments);
-  std::unique_ptr<engine::ResultsFile> file;
   const auto overwrite = arguments.force ? engine::Overwrite::allow : engine::Overwrite::refuse;
-  if (!succeed_together(comm, logger,
-                        [&] { file = std::make_unique<engine::ResultsFile>(path, comm, overwrite); }))
-    return kInputAtFault;
+  std::unique_ptr<engine::ResultsFile> file;
+  const auto open = [&] { file = std::make_unique<engine::ResultsFile>(path, comm, overwrite); };
+  if (!succeed_together(comm, logger, open)) return kInputAtFault;
 
-  const auto& geometry = prepared.wafer.geometry;
   if (const auto& faults = prepared.wafer.faults; !faults.list().empty()) {
-    logger.info("{} of {} cores are dead; ways have up to {} legs", faults.dead_cores(), geometry.cores(),
-                prepared.wafer.noc.routing.legs());
+    logger.info("{} of {} cores are dead; ways have up to {} legs", faults.dead_cores(),
+                prepared.wafer.geometry.cores(), prepared.wafer.noc.routing.legs());
   }
-  const bool is_root = engine::mpi_rank(comm) == 0;
-  const bool open_loop = prepared.loads.front().load == wafer::NocTraffic::Load::open_loop;
-  const auto cores = static_cast<std::size_t>(geometry.cores());
-  std::vector<NocFindings> findings;
-  std::vector<std::int64_t> link_flits(prepared.loads.size() * cores * kPorts);
-  std::vector<wafer::TracedArrival> traced;
-  if (is_root) print_head(open_loop);
-  for (std::size_t i = 0; i < prepared.loads.size(); ++i) {
-    NocStudy study{geometry,
-                   prepared.wafer.noc,
-                   prepared.loads[i],
-                   prepared.partition,
-                   comm,
-                   {.kind = prepared.settings.synchronizer,
-                    .stall_limit_seconds = prepared.settings.stall_limit_seconds,
-                    .heartbeat = {}},
-                   prepared.settings.lookahead};
-    findings.push_back(study.run());
-    if (is_root) print(findings.back(), open_loop);
-    for (const auto* die : study.dies()) {
-      for (int core = 0; core < geometry.cores_of_die(); ++core) {
-        const auto row = i * cores + geometry.core_of_die(die->die(), core).value();
-        for (int port = 0; port < kPorts; ++port) {
-          link_flits[row * kPorts + static_cast<std::size_t>(port)] =
-              die->flits_sent(core, port == kPorts - 1 ? wafer::kEjection : port);
-        }
-      }
-      traced.insert(traced.end(), die->traced().begin(), die->traced().end());
-    }
-  }
-  MPI_Allreduce(MPI_IN_PLACE, link_flits.data(), static_cast<int>(link_flits.size()), MPI_INT64_T, MPI_SUM,
-                comm);
+  auto studied = run_studies(prepared, comm);
   NocWriter writer{*file, comm};
-  writer.write(prepared, findings, link_flits);
+  writer.write(prepared, studied.findings, studied.link_flits);
   if (prepared.loads.front().load == wafer::NocTraffic::Load::trace)
-    writer.write_traced(std::move(traced), comm);
+    writer.write_traced(std::move(studied.traced), comm);
   file->commit();
-  if (is_root) print_speed(findings, engine::mpi_size(comm));
+  if (engine::mpi_rank(comm) == 0) print_speed(studied.findings, engine::mpi_size(comm));
   logger.info("wrote {}", path.string());
   return 0;
 }

@@ -140,12 +140,11 @@ NocFindings NocStudy::gather() const {
   findings.greatest_latency = latencies.percentile(1);
   findings.completion = engine::mpi_reduce_all(comm_, last, MPI_MAX);
   findings.cycles = open_loop ? reached_ : findings.completion;
-  findings.flits = sum(&NocArrivals::flits_accepted);
   findings.router_visits = engine::mpi_reduce_all(comm_, visits, MPI_SUM);
   if (open_loop) {
     findings.injection_rate = traffic_.injection_rate;
     findings.confidence = confidence_of_mean(latency, packets);
-    findings.accepted_rate = static_cast<double>(findings.flits) /
+    findings.accepted_rate = static_cast<double>(sum(&NocArrivals::flits_accepted)) /
                              (static_cast<double>(traffic_.measure) * static_cast<double>(geometry_.cores()));
   }
   findings.verdict = engine::verify_run(comm_, *region_);

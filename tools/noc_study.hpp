@@ -28,7 +28,6 @@ struct NocFindings {
   double accepted_rate = 0;     ///< flits a cycle and core that arrived in the measured time; open loop
   wafer::Cycle completion = 0;  ///< arrival of the last packet
   wafer::Cycle cycles = 0;      ///< simulated
-  std::int64_t flits = 0;       ///< that arrived in the measured time
   std::int64_t router_visits = 0;
   double wall_seconds = 0;
   engine::RunVerdict verdict;
@@ -46,7 +45,6 @@ class NocStudy {
   NocFindings run();
 
   const std::vector<const wafer::NocProcess*>& dies() const { return dies_; }
-  engine::SynchronizationCost cost() const { return synchronizer_->cost(); }
 
  private:
   bool run_until(wafer::Cycle cycle);

@@ -135,7 +135,7 @@ NocTraffic read_noc_traffic(const Config& config, const Geometry& geometry, cons
   }
   const auto rate = config.at("traffic.injection_rate");
   traffic.injection_rate = rate.as_number();
-  if (!(traffic.injection_rate > 0 && traffic.injection_rate <= 1)) {
+  if (!is_injection_rate(traffic.injection_rate)) {
     throw rate.refusal(fmt::format("{} flits a cycle and core cannot be injected", traffic.injection_rate),
                        "above 0 and at most 1, the rate of the link");
   }

@@ -79,6 +79,11 @@ struct NocTraffic {
 
 inline constexpr Cycle kLongestStudy = 1'000'000'000;  // cycles
 
+/// Whether a core's link can be offered so many flits a cycle.
+constexpr bool is_injection_rate(double rate) {
+  return rate > 0 && rate <= 1;
+}
+
 /// @throws InputError  for settings that do not fit each other, the grid, its dead cores, or the rows of the
 ///                     trace
 NocTraffic read_noc_traffic(const engine::Config& config, const Geometry& geometry, const Faults& faults);
