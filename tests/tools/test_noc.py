@@ -90,6 +90,11 @@ class Theory(NocTest):
             self.assertTrue(numpy.all(abs(file["noc/packets"][:] - expected) < 5 * numpy.sqrt(expected)))
             self.assertTrue(file["noc/settled"][:].all())
 
+    def test_takes_a_small_rate_as_it_is(self):
+        self.noc("r.h5", "--rates", "4e-7,0.3", *assign("traffic.measure=100 cycles", "traffic.warmup=0 cycles"))
+        with h5py.File(self.path / "r.h5") as file:
+            self.assertEqual(list(file["noc/injection_rate"][:]), [4e-7, 0.3])
+
     def test_says_when_the_network_cannot_take_the_load(self):
         result = self.noc("s.h5", "--rates", "0.9", *assign(
             "wafer.noc.fidelity=flit", "traffic.drain_limit=100 cycles", "traffic.measure=2000 cycles"))
