@@ -10,6 +10,7 @@
 #include "llm/mapping.hpp"
 #include "llm/model_import.hpp"
 #include "llm/tiling.hpp"
+#include "llm/workload_config.hpp"
 
 namespace ouro::llm {
 namespace {
@@ -34,32 +35,6 @@ ModelDescription read_model(const Config& config) {
     throw file.refusal(fmt::format("cannot read '{}'", file.as_string()), "name a config.json");
   const std::string text{std::istreambuf_iterator<char>{stream}, {}};
   return import_hugging_face(text, file.as_string());
-}
-
-WorkloadOptions read_workload(const Config& config) {
-  WorkloadOptions options;
-  const auto lengths = config.at("workload.lengths").as_choice({"histogram", "fixed", "trace"});
-  options.lengths = lengths == "fixed"   ? LengthMode::fixed
-                    : lengths == "trace" ? LengthMode::trace
-                                         : LengthMode::histogram;
-  const auto arrivals = config.at("workload.arrivals").as_choice({"all_at_once", "poisson", "traced"});
-  options.arrivals = arrivals == "poisson"  ? ArrivalMode::poisson
-                     : arrivals == "traced" ? ArrivalMode::traced
-                                            : ArrivalMode::all_at_once;
-  options.trace_file = config.at("workload.trace_file").as_string();
-  options.histogram = config.at("workload.histogram").as_string();
-  options.prompt_tokens =
-      static_cast<std::int32_t>(config.at("workload.prompt_tokens").as_int(1, kMaxTokens));
-  options.output_tokens =
-      static_cast<std::int32_t>(config.at("workload.output_tokens").as_int(1, kMaxTokens));
-  options.rate = config.at("workload.rate_per_s").as_number(1e-6, 1e12);
-  options.requests = static_cast<std::uint64_t>(config.at("workload.requests").as_int(0, 1'000'000'000'000));
-  options.seed = static_cast<std::uint64_t>(config.at("workload.seed").as_int(0));
-  if (options.requests == 0 && options.lengths != LengthMode::trace) {
-    throw config.at("workload.requests")
-        .refusal("0 means all of a trace, and the lengths are from none", "1 or more");
-  }
-  return options;
 }
 
 ServingOptions read_serving(const Config& config) {
@@ -92,8 +67,7 @@ void check_requests_left(const Experiment& experiment) {
   const auto& summary = experiment.summary;
   if (summary.requests > 0) return;
   throw InputError{experiment.workload.trace_file.string(),
-                   fmt::format("no request is left in it ({} row{} without prompt or output)",
-                               summary.dropped_rows, summary.dropped_rows == 1 ? "" : "s"),
+                   fmt::format("no request is left in it ({})", describe(summary.rows)),
                    "at least one is needed"};
 }
 
@@ -111,11 +85,14 @@ void check_requests_fit(const Config& config, const Experiment& experiment) {
   const auto longest = experiment.summary.longest_context;
   if (kv.pages_for(longest) <= kv.pages_total()) return;
   const auto most = kv.pages_total() / kv.pages_for(1) * kv.page_tokens();
-  throw InputError{source_of_lengths(config, experiment),
-                   fmt::format("request {} has {} tokens of prompt and output, and the KV memory of a block "
-                               "never holds more than {}",
-                               experiment.summary.longest_index, longest, most),
-                   "leave it out, shorten it, or enlarge the wafer"};
+  throw InputError{
+      source_of_lengths(config, experiment),
+      fmt::format("request {} has {} tokens of prompt and output, and the KV memory of a block "
+                  "never holds more than {}",
+                  experiment.summary.longest_index, longest, most),
+      fmt::format("leave it out, shorten it, enlarge the wafer, or set serving.max_context to {} "
+                  "or less and serving.over_context to \"drop\" or \"truncate\"",
+                  most)};
 }
 
 }  // namespace
@@ -134,7 +111,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
                  "\"packet\" or \"stage\"; \"flit\" is for `ouroboros noc`");
   }
   experiment->model = read_model(config);
-  experiment->workload = read_workload(config);
+  experiment->workload = read_workload_options(config);
   experiment->serving = read_serving(config);
   experiment->control_latency = read_control_latency(config, experiment->wafer);
   const auto candidates = config.at("serving.candidates_per_core").as_int(1, 65536);

@@ -1,27 +1,23 @@
 #pragma once
 
-#include "llm/arrivals.hpp"
 #include "llm/length_histogram.hpp"
-#include "llm/request.hpp"
+#include "llm/row_source.hpp"
 
 namespace ouro::llm {
 
-/// Requests with random lengths; each is a function of the seed and its index.
-class SyntheticSource final : public RequestSource {
+/// Rows with random lengths; each is a function of the seed and its index.
+class SyntheticRows final : public RowSource {
  public:
-  SyntheticSource(LengthHistogram lengths, GeneratedArrivals arrivals, std::uint64_t requests,
-                  std::uint64_t seed);
+  SyntheticRows(LengthHistogram lengths, std::uint64_t rows, std::uint64_t seed);
 
-  std::optional<Request> next() override;
+  bool next(WorkloadRow& row) override;
   std::string where() const override;
-  std::uint64_t dropped_rows() const override { return 0; }
 
  private:
   LengthHistogram lengths_;
-  GeneratedArrivals arrivals_;
-  std::uint64_t requests_;
+  std::uint64_t rows_;
   std::uint64_t seed_;
-  std::uint64_t delivered_ = 0;
+  std::uint64_t index_ = 0;  // of the next row
 };
 
 }  // namespace ouro::llm

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <initializer_list>
-#include <limits>
-
 #include "engine/error.hpp"
+#include "llm/request.hpp"
 
 namespace ouro::llm {
 namespace {
@@ -15,8 +13,10 @@ using engine::CsvReader;
 using engine::InputError;
 using engine::open_text;
 
-/// The one column of the trace that has one of these names.
-std::size_t find_one(const CsvReader& rows, std::initializer_list<std::string_view> names) {
+/// The one column of the trace that has one of these names, or the name that the user gave.
+std::size_t find_one(const CsvReader& rows, std::vector<std::string_view> names,
+                     std::string_view named = {}) {
+  if (!named.empty()) names = {named};
   std::optional<std::size_t> found;
   for (const auto name : names) {
     const auto column = rows.find_column(name);
@@ -29,60 +29,45 @@ std::size_t find_one(const CsvReader& rows, std::initializer_list<std::string_vi
     found = column;
   }
   if (!found) {
-    throw InputError{rows.where(), fmt::format("no column '{}'", *names.begin()),
-                     fmt::format("the header must name one of {}", fmt::join(names, ", "))};
+    throw InputError{
+        rows.where(), fmt::format("no column '{}'", names.front()),
+        fmt::format("the header must name {}{}", names.size() > 1 ? "one of " : "", fmt::join(names, ", "))};
   }
   return *found;
 }
 
 }  // namespace
 
-TraceCsvSource::TraceCsvSource(const std::filesystem::path& file, std::optional<GeneratedArrivals> generated,
-                               std::uint64_t limit)
+TraceCsvRows::TraceCsvRows(const std::filesystem::path& file, const TraceColumns& columns)
     : rows_{open_text(file), file.string()},
-      generated_{generated},
-      prompt_column_{find_one(rows_, {"ContextTokens", "num_prefill_tokens", "prompt_tokens"})},
-      output_column_{find_one(rows_, {"GeneratedTokens", "num_decode_tokens", "output_tokens"})},
-      limit_{limit == 0 ? std::numeric_limits<std::uint64_t>::max() : limit} {
-  if (generated_) return;
+      prompt_column_{
+          find_one(rows_, {"ContextTokens", "num_prefill_tokens", "prompt_tokens"}, columns.prompt)},
+      priority_column_{rows_.find_column("priority")},
+      fixed_output_{columns.fixed_output} {
+  if (fixed_output_ == 0) {
+    output_column_ =
+        find_one(rows_, {"GeneratedTokens", "num_decode_tokens", "output_tokens"}, columns.output);
+  }
+  if (!columns.times) return;
   find_one(rows_, {"TIMESTAMP", "arrival_s"});
   wall_clock_column_ = rows_.find_column("TIMESTAMP");
   seconds_column_ = rows_.find_column("arrival_s");
-  if (seconds_column_) origin_ = Timestamp{};
 }
 
-std::optional<Request> TraceCsvSource::next() {
-  while (delivered_ < limit_ && rows_.next()) {
-    const auto traced = generated_ ? engine::Time{} : read_arrival();
-    const auto prompt = rows_.whole_number(prompt_column_, 0, kMaxTokens);
-    const auto output = rows_.whole_number(output_column_, 0, kMaxTokens);
-    if (prompt == 0 || output == 0) {
-      ++dropped_rows_;
-      continue;
-    }
-    return Request{.index = delivered_++,
-                   .arrival = generated_ ? generated_->next() : traced,
-                   .prompt_tokens = static_cast<std::int32_t>(prompt),
-                   .output_tokens = static_cast<std::int32_t>(output)};
-  }
-  return std::nullopt;
+bool TraceCsvRows::next(WorkloadRow& row) {
+  if (!rows_.next()) return false;
+  const auto tokens = [&](std::size_t column) {
+    return static_cast<std::int32_t>(rows_.whole_number(column, 0, kMaxTokens));
+  };
+  if (wall_clock_column_ || seconds_column_) row.time = read_time();
+  row.prompt_tokens = tokens(prompt_column_);
+  row.output_tokens = output_column_ ? tokens(*output_column_) : fixed_output_;
+  if (priority_column_)
+    row.priority = static_cast<std::int32_t>(rows_.whole_number(*priority_column_, 0, kMaxClasses - 1));
+  return true;
 }
 
-engine::Time TraceCsvSource::read_arrival() {
-  const auto timestamp = read_timestamp();
-  if (last_ && timestamp < *last_) {
-    throw InputError{rows_.where(), "the row is earlier than the one before",
-                     "rows must be in order of time"};
-  }
-  last_ = timestamp;
-  if (!origin_) origin_ = timestamp;
-  const auto since_origin = elapsed(*origin_, timestamp);
-  if (since_origin) return engine::Time{*since_origin};
-  throw InputError{rows_.where(), "the row is more than 106 days after the start",
-                   "a run cannot last longer"};
-}
-
-Timestamp TraceCsvSource::read_timestamp() const {
+Timestamp TraceCsvRows::read_time() const {
   const auto column = wall_clock_column_ ? *wall_clock_column_ : *seconds_column_;
   const auto text = rows_.field(column);
   const auto timestamp = wall_clock_column_ ? parse_wall_clock(text) : parse_seconds(text);

@@ -2,45 +2,45 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "engine/csv.hpp"
-#include "llm/arrivals.hpp"
-#include "llm/request.hpp"
-#include "llm/timestamp.hpp"
+#include "llm/row_source.hpp"
 
 namespace ouro::llm {
 
-/// Requests from a CSV trace. Its header names, in any order and among others,
+/// Which columns of a trace count; empty for the known names.
+struct TraceColumns {
+  std::string prompt{};
+  std::string output{};
+  std::int32_t fixed_output = 0;  ///< tokens of every output, where no column is read; 0 to read one
+  bool times = true;              ///< whether a column of times is needed
+};
+
+/// Rows of a CSV trace. Its header names, in any order and among others,
 ///   - TIMESTAMP (UTC; the first row is time 0) or arrival_s (seconds since the start of the run),
 ///   - ContextTokens, num_prefill_tokens or prompt_tokens,
-///   - GeneratedTokens, num_decode_tokens or output_tokens:
+///   - GeneratedTokens, num_decode_tokens or output_tokens,
+///   - perhaps priority:
 /// the columns of the Azure traces, of Vidur's length lists, and our own.
-class TraceCsvSource final : public RequestSource {
+class TraceCsvRows final : public RowSource {
  public:
-  /// @param generated  the arrivals; none takes them from the trace, which then needs a column of times
-  /// @param limit      how many requests to deliver at most; 0 for all
-  TraceCsvSource(const std::filesystem::path& file, std::optional<GeneratedArrivals> generated,
-                 std::uint64_t limit);
+  TraceCsvRows(const std::filesystem::path& file, const TraceColumns& columns);
 
-  std::optional<Request> next() override;
+  bool next(WorkloadRow& row) override;
   std::string where() const override { return rows_.where(); }
-  std::uint64_t dropped_rows() const override { return dropped_rows_; }
+  bool starts_at_first_row() const override { return wall_clock_column_.has_value(); }
 
  private:
-  engine::Time read_arrival();
-  Timestamp read_timestamp() const;
+  Timestamp read_time() const;
 
   engine::CsvReader rows_;
-  std::optional<GeneratedArrivals> generated_;
   std::optional<std::size_t> wall_clock_column_;
   std::optional<std::size_t> seconds_column_;
   std::size_t prompt_column_;
-  std::size_t output_column_;
-  std::uint64_t limit_;
-  std::uint64_t delivered_ = 0;
-  std::uint64_t dropped_rows_ = 0;
-  std::optional<Timestamp> origin_;  // time 0
-  std::optional<Timestamp> last_;    // of the row before
+  std::optional<std::size_t> output_column_;
+  std::optional<std::size_t> priority_column_;
+  std::int32_t fixed_output_;
 };
 
 }  // namespace ouro::llm

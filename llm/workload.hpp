@@ -7,6 +7,7 @@
 
 #include "engine/time.hpp"
 #include "llm/request.hpp"
+#include "llm/row_requests.hpp"
 
 namespace ouro::llm {
 
@@ -14,6 +15,7 @@ enum class ArrivalMode {
   traced,       // as the trace says
   all_at_once,  // at time 0
   poisson,      // at `rate`
+  gamma,        // at `rate`, in bursts or regularly
 };
 
 enum class LengthMode {
@@ -25,13 +27,17 @@ enum class LengthMode {
 struct WorkloadOptions {
   ArrivalMode arrivals = ArrivalMode::all_at_once;
   LengthMode lengths = LengthMode::fixed;
-  std::filesystem::path trace_file{};
-  std::string histogram = "chat";  // shipped name, or a file that ends in .csv
+  std::filesystem::path trace_file{};  // one that ends in .jsonl has a JSON object a line, others are CSV
+  std::string prompt_column{};         // of a CSV trace; empty for the known names
+  std::string output_column{};         // the same; "none" gives every request `output_tokens`
+  std::string histogram = "chat";      // shipped name, or a file that ends in .csv
   std::int32_t prompt_tokens = 0;
   std::int32_t output_tokens = 0;
   double rate = 0;             // requests a second
+  double burstiness = 1;       // shape of gamma arrivals: a whole number or 1 over one
   std::uint64_t requests = 0;  // how many; 0 is all of a trace
   std::uint64_t seed = 0;
+  RowPolicy rows{};
 };
 
 /// @throws engine::InputError  with the name of the option, if one is missing, out of range, or does not go
@@ -48,12 +54,14 @@ struct TokenSummary {
 
 struct WorkloadSummary {
   std::uint64_t requests = 0;
-  std::uint64_t dropped_rows = 0;
+  RowCounts rows;
   TokenSummary prompt;
   TokenSummary output;
   std::int64_t longest_context = 0;  // prompt and output of one request; the first that has it is
   std::uint64_t longest_index = 0;   // this one,
   std::string longest_where{};       // from here
+  int classes = 1;                   // of priority, up to the last one that a request is of
+  std::int64_t prefix_blocks = 0;    // of all prompts
   engine::Time first_arrival{};
   engine::Time last_arrival{};
 };

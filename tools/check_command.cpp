@@ -8,6 +8,7 @@
 #include "llm/fault_report.hpp"
 #include "partitions/partition.hpp"
 #include "tools/run_settings.hpp"
+#include "tools/workload_command.hpp"
 
 namespace ouro::tools {
 
@@ -32,12 +33,7 @@ void check(const ConfigurationArguments& arguments) {
              plan.kv_cores_of_block(), kv.pages_total() / kv.pages_for(1) * kv.page_tokens(), plan.window());
   const auto faults = llm::report_faults(plan);
   if (faults.faults() > 0) fmt::print("# {}\n", llm::describe(faults));
-  const auto& summary = experiment->summary;
-  fmt::print(
-      "# {} requests ({} rows without prompt or output dropped): {} prompt tokens, {} output tokens, longest "
-      "{}\n",
-      summary.requests, summary.dropped_rows, summary.prompt.total, summary.output.total,
-      summary.longest_context);
+  print_workload(experiment->summary);
 }
 
 }  // namespace ouro::tools

@@ -14,6 +14,7 @@
 #include "tools/project_command.hpp"
 #include "tools/run_command.hpp"
 #include "tools/version.hpp"
+#include "tools/workload_command.hpp"
 
 namespace {
 
@@ -122,6 +123,11 @@ int main(int argc, char** argv) {
       app.add_subcommand("check", "Prints the resolved configuration with the source of each value");
   add_configuration(*check_app, check_arguments);
 
+  ouro::tools::ConfigurationArguments workload_arguments;
+  auto* workload_app =
+      app.add_subcommand("workload", "Reads a workload through and says what is in it, without a model");
+  add_configuration(*workload_app, workload_arguments);
+
   std::filesystem::path a, b;
   auto* diff_app = app.add_subcommand("diff", "Says whether two results agree in every simulated quantity");
   diff_app->add_option("A.h5", a)->required();
@@ -132,14 +138,15 @@ int main(int argc, char** argv) {
       app.add_subcommand("project", "Predicts how long a run would take on the ranks of a cluster");
   add_projection(*project_app, project_arguments);
 
-  for (auto* command : {run_app, noc_app, check_app, diff_app, project_app})
+  for (auto* command : {run_app, noc_app, check_app, workload_app, diff_app, project_app})
     command->set_version_flag("--version", app.version());
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
-      fmt::print(stderr, "ouroboros: there is no command '{}'; known: run, noc, check, diff, project\n",
+      fmt::print(stderr,
+                 "ouroboros: there is no command '{}'; known: run, noc, check, workload, diff, project\n",
                  app.remaining().front());
       return kInputAtFault;
     }
@@ -160,6 +167,8 @@ int main(int argc, char** argv) {
     if (diff_app->parsed()) return ouro::tools::diff(a, b) ? 0 : kDifferent;
     if (project_app->parsed()) {
       ouro::tools::project(project_arguments);
+    } else if (workload_app->parsed()) {
+      ouro::tools::workload(workload_arguments);
     } else {
       ouro::tools::check(check_arguments);
     }

@@ -144,10 +144,6 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
     logger.info("{}", llm::describe(faults));
   if (llm::usable_lookahead(experiment, prepared.settings.lookahead) != prepared.settings.lookahead)
     logger.info("engine.lookahead is \"link\": promises do not know ways around dead routers and links");
-  if (experiment.summary.dropped_rows > 0) {
-    logger.info("{} rows of the trace have no prompt or no output and are left out",
-                experiment.summary.dropped_rows);
-  }
   if (experiment.model.trained_context > 0 &&
       experiment.summary.longest_context > experiment.model.trained_context) {
     logger.info(

@@ -63,6 +63,8 @@ void print_summary(std::ostream& out, const llm::Experiment& experiment,
   const double makespan = engine::seconds(statistics.makespan);
   const auto outputs = static_cast<double>(totals.output_tokens);
   const auto processed = static_cast<double>(totals.tokens_retired);
+  if (experiment.workload.lengths == llm::LengthMode::trace)
+    fmt::print(out, "{:<18} {}\n", "trace", llm::describe(experiment.summary.rows));
   fmt::print(out, "{:<18} {} requests, {} prompt and {} output tokens in {:.4g} ms of simulated time\n",
              "served", totals.requests_done, totals.prompt_tokens, totals.output_tokens, 1e3 * makespan);
   fmt::print(out, "{:<18} {:.4g} output tokens/s, {:.4g} prompt and output tokens/s\n", "throughput",

@@ -30,6 +30,7 @@ class RunWriter {
  private:
   /// Whether cores and links were simulated one by one.
   bool follows_packets() const { return experiment_.wafer.noc.fidelity == wafer::Fidelity::packet; }
+  void write_workload();
   void append_requests(const std::vector<llm::RequestRecord>& records);
   void append_tokens(const std::vector<llm::TokenRecord>& records);
   void write_cores(const llm::System& system);

@@ -84,8 +84,8 @@ class Commands(ProgramTest):
         # embedding and LM head, then q, k, v, o, gate, up, down and two norms a block, and the last norm
         parameters = 2 * 1024 * 512 + 3 * (512 * (512 + 256 + 256) + 512 * 512 + 3 * 512 * 1024 + 2 * 512) + 512
         self.assertIn(f"# small: {parameters} parameters, 3 blocks", said)
-        self.assertIn("4 requests (0 rows without prompt or output dropped): 20 prompt tokens, 12 output tokens",
-                      said)
+        self.assertIn("# 4 rows; 4 requests in 0 s, longest 8 tokens\n# prompts: 20 tokens, 5 to 5 a request, mean 5.0\n"
+                      "# outputs: 12 tokens, 3 to 3 a request, mean 3.0\n", said)
 
 
 if __name__ == "__main__":
