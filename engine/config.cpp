@@ -62,10 +62,12 @@ void Config::overlay(const ConfigText& user) {
   for (const auto& table : parsed.tables)
     check_table(fmt::format("{}:{}", user.name, table.line), table.name);
   for (const auto& setting : parsed.settings) {
-    const auto place = fmt::format("{}:{}", user.name, setting.line);
-    replace(place, fmt::format("{}: {}", place, setting.key), setting.key, setting.value,
-            in_comment("set in " + place));
+    set(fmt::format("{}:{}", user.name, setting.line), setting.key, setting.value);
   }
+}
+
+void Config::set(const std::string& place, const std::string& key, Value value) {
+  replace(place, fmt::format("{}: {}", place, key), key, std::move(value), in_comment("set in " + place));
 }
 
 void Config::assign(const std::string& assignment) {
@@ -138,27 +140,53 @@ Setting Config::at(std::string_view key) const {
   return {record.where, record.value};
 }
 
-void Config::print(std::ostream& out) const {
-  const auto print_table = [&](std::string_view table) {
+void Config::print(std::ostream& out, const std::function<std::string(const Record&)>& line_of) const {
+  const auto lines_of = [&](std::string_view table) {
+    std::string lines;
     for (const auto& record : records_) {
       if (table_of(record.key) != table) continue;
-      const auto comment = record.changed_by.empty() ? record.tag
-                                                     : fmt::format("{} (default: {})", record.changed_by,
-                                                                   to_toml(record.default_value));
-      out << name_in_table(record.key) << " = " << to_toml(record.value) << "  # " << comment << '\n';
+      if (const auto line = line_of(record); !line.empty()) lines += line + '\n';
     }
+    return lines;
   };
-  print_table("");
+  out << lines_of("");
   for (const auto& table : tables_) {
-    if (keys_of(table).empty()) continue;
-    out << "\n[" << table << "]\n";
-    print_table(table);
+    if (const auto lines = lines_of(table); !lines.empty()) out << "\n[" << table << "]\n" << lines;
   }
+}
+
+std::string Config::line_of(const Record& record) {
+  return fmt::format("{} = {}", name_in_table(record.key), to_toml(record.value));
+}
+
+std::string Config::commented_line_of(const Record& record) {
+  const auto comment = record.changed_by.empty() ? record.tag
+                                                 : fmt::format("{} (default: {})", record.changed_by,
+                                                               to_toml(record.default_value));
+  return fmt::format("{}  # {}", line_of(record), comment);
+}
+
+void Config::print(std::ostream& out) const {
+  print(out, commented_line_of);
 }
 
 std::string Config::resolved_toml() const {
   std::ostringstream out;
   print(out);
+  return out.str();
+}
+
+std::string Config::changes_toml() const {
+  std::ostringstream out;
+  print(out, [](const Record& record) {
+    return record.changed_by.empty() ? std::string{} : commented_line_of(record);
+  });
+  return out.str();
+}
+
+std::string Config::values_toml() const {
+  std::ostringstream out;
+  print(out, line_of);
   return out.str();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <iosfwd>
 #include <map>
 #include <optional>
@@ -27,6 +28,11 @@ class Config {
   explicit Config(const std::vector<ConfigText>& defaults, const std::optional<ConfigText>& user = {},
                   const std::vector<std::string>& assignments = {});
 
+  /// Puts one value over what counted until now.
+  /// @param place  where the user wrote it, such as sweep.toml:7
+  /// @throws InputError  if there is no such key, or the value is of another type than its default
+  void set(const std::string& place, const std::string& key, Value value);
+
   /// @throws ContractError  if the defaults have no such key
   Setting at(std::string_view key) const;
 
@@ -34,6 +40,10 @@ class Config {
   /// user's text, it gives the same values.
   void print(std::ostream& out) const;
   std::string resolved_toml() const;
+  /// Only what is not from the defaults, as TOML that gives the same configuration.
+  std::string changes_toml() const;
+  /// Each key with its value and nothing else, as TOML: two configurations are equal if these texts are.
+  std::string values_toml() const;
 
  private:
   struct Record {
@@ -44,6 +54,11 @@ class Config {
     std::string where;       // for messages
     std::string changed_by;  // empty for a default
   };
+
+  static std::string line_of(const Record& record);
+  static std::string commented_line_of(const Record& record);
+  /// As TOML: the settings of `records_` that `line_of` has a line for; it gives an empty text for others.
+  void print(std::ostream& out, const std::function<std::string(const Record&)>& line_of) const;
 
   void add_defaults(const ConfigText& text);
   void overlay(const ConfigText& user);

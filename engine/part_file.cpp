@@ -9,21 +9,10 @@
 #include <cstring>
 
 #include "engine/error.hpp"
+#include "engine/file_lock.hpp"
 
 namespace ouro::engine {
 namespace {
-
-/// A lock of our own on one byte far behind the data: it does not meet the locks of HDF5 and of MPI-IO, so
-/// that a reader may look at the part file of a run. It belongs to the descriptor and ends with the process.
-bool try_lock(int descriptor) {
-  struct flock request {};
-  request.l_type = F_WRLCK;
-  request.l_whence = SEEK_SET;
-  request.l_start = off_t{1} << 62;
-  request.l_len = 1;
-  if (::fcntl(descriptor, F_OFD_SETLK, &request) == 0) return true;
-  return errno != EAGAIN && errno != EACCES;  // a file system without locks has no second run to find
-}
 
 /// False if another run published or removed the file between our open and our lock.
 bool is_still_at(const std::filesystem::path& path, int descriptor) {

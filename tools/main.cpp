@@ -13,6 +13,7 @@
 #include "tools/noc_command.hpp"
 #include "tools/project_command.hpp"
 #include "tools/run_command.hpp"
+#include "tools/sweep_command.hpp"
 #include "tools/version.hpp"
 #include "tools/workload_command.hpp"
 
@@ -100,6 +101,31 @@ void add_projection(CLI::App& command, ouro::tools::ProjectArguments& arguments)
   add_assignments(command, arguments.assignments);
 }
 
+void add_sweep(CLI::App& command, ouro::tools::SweepArguments& arguments) {
+  command.add_option("SWEEP.toml", arguments.file, "the base and what is varied")->required();
+  command.add_option("--out", arguments.out, "directory of all files; default: the sweep's name, here");
+  command
+      .add_option("--jobs", arguments.jobs, "most runs at a time; default: as many as there are cores for")
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--force", arguments.force, "run also what is done");
+  auto* join =
+      command.add_flag("--join", arguments.join, "run nothing, only join the results that there are");
+  command
+      .add_option("--slurm", arguments.script,
+                  "submit a job array with this script, jobs/sweep.sbatch, and end")
+      ->excludes(join);
+}
+
+/// Runs what is lacking, then joins all results, unless a job of SLURM will.
+int sweep_and_join(int argc, char** argv, const ouro::tools::SweepArguments& arguments) {
+  const auto logger = make_logger(0);
+  const int code = guarded(*logger, [&] { return ouro::tools::sweep(arguments, *logger); });
+  if (code != 0 || !arguments.script.empty()) return code;
+  return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& joining) {
+    return ouro::tools::join_sweep(arguments, comm, joining);
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -138,16 +164,22 @@ int main(int argc, char** argv) {
       app.add_subcommand("project", "Predicts how long a run would take on the ranks of a cluster");
   add_projection(*project_app, project_arguments);
 
-  for (auto* command : {run_app, noc_app, check_app, workload_app, diff_app, project_app})
+  ouro::tools::SweepArguments sweep_arguments;
+  auto* sweep_app =
+      app.add_subcommand("sweep", "Runs an experiment with many configurations, and joins the results");
+  add_sweep(*sweep_app, sweep_arguments);
+
+  for (auto* command : {run_app, noc_app, check_app, workload_app, diff_app, project_app, sweep_app})
     command->set_version_flag("--version", app.version());
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
-      fmt::print(stderr,
-                 "ouroboros: there is no command '{}'; known: run, noc, check, workload, diff, project\n",
-                 app.remaining().front());
+      fmt::print(
+          stderr,
+          "ouroboros: there is no command '{}'; known: run, noc, check, workload, diff, project, sweep\n",
+          app.remaining().front());
       return kInputAtFault;
     }
     return app.exit(error) == 0 ? 0 : kInputAtFault;
@@ -162,6 +194,7 @@ int main(int argc, char** argv) {
       return ouro::tools::noc(noc_arguments, comm, logger);
     });
   }
+  if (sweep_app->parsed()) return sweep_and_join(argc, argv, sweep_arguments);
   const auto logger = make_logger(0);
   return guarded(*logger, [&] {
     if (diff_app->parsed()) return ouro::tools::diff(a, b) ? 0 : kDifferent;

@@ -7,7 +7,6 @@
 #include <cstdio>
 
 namespace ouro::tools {
-namespace {
 
 double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -18,8 +17,6 @@ std::string describe_time(double seconds) {
   if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
   return fmt::format("{:.1f} h", seconds / 3600);
 }
-
-}  // namespace
 
 Progress::Progress(std::int64_t tokens_expected, double interval_seconds)
     : tokens_expected_{tokens_expected},

@@ -7,6 +7,12 @@
 
 namespace ouro::tools {
 
+/// Such as "90 s", "5 min", "2.5 h".
+std::string describe_time(double seconds);
+
+/// Of a clock that only goes on, in seconds.
+double wall_seconds();
+
 /// Tells an operator how far a run is: one line that is written again and again on a terminal, else a plain
 /// line now and then.
 class Progress {

@@ -212,6 +212,33 @@ TEST(Config, WhatItPrintsGivesTheSameValuesWhenReadBack) {
   }
 }
 
+TEST(Config, ItsChangesAloneGiveTheSameConfiguration) {
+  const auto config = with_user("[wafer]\ndies = 63\n[wafer.noc]\nload = 1\n");
+  const auto changes = config.changes_toml();
+  EXPECT_EQ(changes,
+            "\n[wafer]\ndies = 63  # set in exp.toml:2 (default: 84)\n"
+            "\n[wafer.noc]\nload = 1  # set in exp.toml:4 (default: 0.5)\n");
+  EXPECT_EQ(with_user(changes).values_toml(), config.values_toml());
+  EXPECT_EQ(with_user("").changes_toml(), "");
+}
+
+TEST(Config, IsToldFromAnotherByItsValuesNotByWhereTheyAreFrom) {
+  const auto said = with_user("# any\n\nseed = 2\n");
+  EXPECT_EQ(said.values_toml(), with_set({"seed=2"}).values_toml());
+  EXPECT_NE(said.values_toml(), with_user("").values_toml());
+}
+
+TEST(Config, AValueThatIsPutOverItIsCheckedAsOneOfAFile) {
+  auto config = with_user("seed = 2\n");
+  config.set("sweep.toml:7", "seed", {std::int64_t{3}});
+  EXPECT_EQ(config.at("seed").as_int(), 3);
+  EXPECT_EQ(config.at("seed").where(), "sweep.toml:7: seed");
+  EXPECT_EQ(refusal_of([&] { config.set("sweep.toml:8", "sead", {std::int64_t{3}}); }),
+            "sweep.toml:8: unknown key 'sead'; did you mean 'seed'?");
+  EXPECT_EQ(refusal_of([&] { config.set("sweep.toml:8", "seed", {std::string{"x"}}); }),
+            "sweep.toml:8: seed: \"x\" is text; an integer such as 1 is needed");
+}
+
 TEST(Setting, ChecksTheRangeAtItsEdges) {
   const Setting setting{"here", Value{std::int64_t{16}}};
   EXPECT_EQ(setting.as_int(16, 16), 16);
