@@ -284,7 +284,9 @@ Event Region::make_event(LpId from, LpId to, Duration delay) {
 
 void Region::deliver(const Event& event) {
   const int rank = placement_[event.to.value()];
-  const bool replica_sends = slots_[event.from.value()].replicated;
+  auto& sender = slots_[event.from.value()];
+  const bool replica_sends = sender.replicated;
+  if (replica_sends) sender.sent_digest.add(event);
   if (rank == rank_ || rank == kEveryRank) keep(event);
   if (rank == rank_ || replica_sends) return;
   if (table_) {
@@ -294,6 +296,7 @@ void Region::deliver(const Event& event) {
     outgoing_[static_cast<std::size_t>(rank)].push_back(event);
     return;
   }
+  copies_ += peers_.size();
   for (const int peer : peers_) outgoing_[static_cast<std::size_t>(peer)].push_back(event);
 }
 
@@ -314,10 +317,18 @@ std::vector<Region::LpReport> Region::reports() const {
   for (std::size_t index = 0; index < slots_.size(); ++index) {
     const auto& slot = slots_[index];
     if (!slot.lp) continue;
-    result.push_back(
-        {LpId{static_cast<LpId::Value>(index)}, slot.digest.value(), slot.events, slot.replicated});
+    result.push_back({LpId{static_cast<LpId::Value>(index)}, slot.digest.value(), slot.events,
+                      slot.replicated, slot.sent_digest.value()});
   }
   return result;
+}
+
+Region::ReplicationCost Region::replication_cost() const {
+  ReplicationCost cost{.copies = copies_};
+  for (const auto& slot : slots_) {
+    if (slot.replicated) cost.handled += slot.events;
+  }
+  return cost;
 }
 
 }  // namespace ouro::engine

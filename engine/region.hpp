@@ -85,8 +85,16 @@ class Region {
     std::uint64_t digest = 0;
     std::uint64_t events = 0;
     bool replicated = false;
+    std::uint64_t sent_digest = 0;  ///< replicated: of what it sent
   };
   std::vector<LpReport> reports() const;
+
+  /// What it costs that LPs are replicated.
+  struct ReplicationCost {
+    std::uint64_t handled = 0;  ///< events of replicated LPs, on this rank as on every other
+    std::uint64_t copies = 0;   ///< of events for them, sent from here to other ranks
+  };
+  ReplicationCost replication_cost() const;
 
  private:
   friend class Scheduler;
@@ -98,6 +106,7 @@ class Region {
     std::uint64_t sent = 0;
     std::uint64_t events = 0;
     Digest digest;
+    Digest sent_digest;  // of replicated LPs
     bool replicated = false;
     bool has_foresight = false;
     std::vector<Duration> by_channels;  // to each target, over channels
@@ -127,6 +136,7 @@ class Region {
   Border border_;
   EventQueue queue_;
   std::uint64_t events_ = 0;
+  std::uint64_t copies_ = 0;
 
   Duration shortest_way_ = kForever;
 

@@ -8,22 +8,30 @@
 namespace ouro::engine {
 namespace {
 
-void check_replicas(MPI_Comm comm, const Region::LpReport& report) {
-  const auto digests = mpi_gather_all(comm, report.digest);
+void check_copies(MPI_Comm comm, LpId lp, const char* what, std::uint64_t digest) {
+  const auto digests = mpi_gather_all(comm, digest);
   for (std::size_t rank = 1; rank < digests.size(); ++rank) {
     if (digests[rank] == digests[0]) continue;
-    throw ContractError{
-        fmt::format("the copies of LP {} differ: digest {:016x} on rank 0, {:016x} on rank {}",
-                    report.id.value(), digests[0], digests[rank], rank)};
+    throw ContractError{fmt::format(
+        "the copies of LP {} differ in what they {}: digest {:016x} on rank 0, {:016x} on rank {}",
+        lp.value(), what, digests[0], digests[rank], rank)};
   }
 }
 
 }  // namespace
 
+void check_replicas(MPI_Comm comm, const Region& region) {
+  for (const auto& report : region.reports()) {
+    if (!report.replicated) continue;
+    check_copies(comm, report.id, "handled", report.digest);
+    check_copies(comm, report.id, "sent", report.sent_digest);
+  }
+}
+
 RunVerdict verify_run(MPI_Comm comm, const Region& region) {
+  check_replicas(comm, region);
   RunVerdict verdict;
   for (const auto& report : region.reports()) {
-    if (report.replicated) check_replicas(comm, report);
     if (report.replicated && region.rank() != 0) continue;
     verdict.digest += digest_term(report.id, report.digest);
     verdict.events += report.events;

@@ -15,7 +15,12 @@ struct RunVerdict {
 };
 
 /// Collective.
-/// @throws ContractError  if the copies of a replicated LP did not handle the same events in the same order
+/// @throws ContractError  that names the first rank whose copy of a replicated LP handled or sent other
+/// events
+///                        than rank 0's, or in another order
+void check_replicas(MPI_Comm comm, const Region& region);
+
+/// As check_replicas(); collective.
 RunVerdict verify_run(MPI_Comm comm, const Region& region);
 
 }  // namespace ouro::engine

@@ -9,6 +9,7 @@
 #include "engine/error.hpp"
 #include "llm/mapping.hpp"
 #include "llm/model_import.hpp"
+#include "llm/serving_config.hpp"
 #include "llm/tiling.hpp"
 #include "llm/workload_config.hpp"
 
@@ -35,16 +36,6 @@ ModelDescription read_model(const Config& config) {
     throw file.refusal(fmt::format("cannot read '{}'", file.as_string()), "name a config.json");
   const std::string text{std::istreambuf_iterator<char>{stream}, {}};
   return import_hugging_face(text, file.as_string());
-}
-
-ServingOptions read_serving(const Config& config) {
-  ServingOptions options;
-  options.admission_threshold = config.at("serving.admission_threshold").as_number(0, 0.99);
-  options.max_running = static_cast<int>(config.at("serving.max_running").as_int(1, 65535));
-  options.record_every =
-      static_cast<std::uint32_t>(config.at("output.record_token_every").as_int(0, 1'000'000'000));
-  options.entry_queue = static_cast<int>(config.at("serving.entry_queue").as_int(1, 65535));
-  return options;
 }
 
 engine::Duration read_control_latency(const Config& config, const wafer::WaferModel& wafer) {
@@ -80,11 +71,21 @@ Mapping map_model(const Config& config, const Experiment& experiment, const Tile
   }
 }
 
+void check_reservation(const Config& config, const Experiment& experiment, const KvController& kv) {
+  const auto reserved = experiment.serving.reserved_context;
+  if (!experiment.serving.static_kv || kv.pages_for(reserved) <= kv.pages_total()) return;
+  throw config.at("serving.max_context")
+      .refusal(
+          fmt::format("{} tokens for each sequence are more than the {} that the KV memory of a block holds",
+                      reserved, kv.tokens_that_fit(kv.pages_total())),
+          "less, or serving.kv \"dynamic\"");
+}
+
 void check_requests_fit(const Config& config, const Experiment& experiment) {
   const auto kv = experiment.make_kv_controller();
   const auto longest = experiment.summary.longest_context;
-  if (kv.pages_for(longest) <= kv.pages_total()) return;
-  const auto most = kv.pages_total() / kv.pages_for(1) * kv.page_tokens();
+  const auto most = kv.tokens_that_fit(kv.pages_total());
+  if (kv.pages_for(longest) <= kv.pages_total()) return check_reservation(config, experiment, kv);
   throw InputError{
       source_of_lengths(config, experiment),
       fmt::format("request {} has {} tokens of prompt and output, and the KV memory of a block "
@@ -112,7 +113,6 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   }
   experiment->model = read_model(config);
   experiment->workload = read_workload_options(config);
-  experiment->serving = read_serving(config);
   experiment->control_latency = read_control_latency(config, experiment->wafer);
   const auto candidates = config.at("serving.candidates_per_core").as_int(1, 65536);
   auto tiled =
@@ -123,6 +123,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   const auto source = make_source(experiment->workload);
   experiment->summary = summarise(*source);
   check_requests_left(*experiment);
+  experiment->serving = read_serving_options(config, experiment->workload, experiment->summary);
   check_requests_fit(config, *experiment);
   return experiment;
 }

@@ -34,6 +34,9 @@ class KvController {
     return heads_ * ((tokens + page_tokens_ - 1) / page_tokens_);
   }
 
+  /// Tokens of one sequence that so many pages of all heads hold.
+  std::int64_t tokens_that_fit(std::int64_t pages) const { return pages / heads_ * page_tokens_; }
+
   std::int64_t pages_total() const { return pages_total_; }
   std::int64_t pages_used() const { return pages_used_; }
   std::int64_t pages_free() const { return pages_total_ - pages_used_; }
@@ -43,6 +46,9 @@ class KvController {
 
   /// Pages that one head of the sequence has.
   int pages_of(int slot) const { return sequences_[static_cast<std::size_t>(slot)].pages; }
+
+  /// Pages that all its heads have.
+  std::int64_t pages_held(int slot) const { return std::int64_t{heads_} * pages_of(slot); }
 
   /// Gives each head of the sequence pages until `tokens` tokens fit.
   /// @return  false, with nothing changed, if there are too few

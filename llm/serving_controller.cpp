@@ -1,6 +1,7 @@
 #include "llm/serving_controller.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "engine/error.hpp"
@@ -16,7 +17,7 @@ ServingController::ServingController(const ServingOptions& options, KvController
                                      const Foresight& foresight)
     : options_{options},
       kv_{std::move(kv)},
-      source_{std::move(source)},
+      waiting_{std::move(source), options.load},
       dies_{dies},
       foresight_{foresight},
       sequences_(static_cast<std::size_t>(options.max_running)) {
@@ -24,22 +25,14 @@ ServingController::ServingController(const ServingOptions& options, KvController
 }
 
 void ServingController::start(Scheduler& scheduler) {
-  fetch_next(scheduler);
-}
-
-void ServingController::fetch_next(Scheduler& scheduler) {
-  next_ = source_->next();
-  if (!next_) return;
-  totals_.first_arrival = std::min(totals_.first_arrival, next_->arrival);
-  if (next_->arrival >= scheduler.now()) {
-    scheduler.send_at(scheduler.self(), next_->arrival, Message{.kind = MessageKind::arrival});
-  }
+  waiting_.start(scheduler);
 }
 
 void ServingController::handle(const engine::Event& event, Scheduler& scheduler) {
   const auto message = event.as<Message>();
   switch (message.kind) {
     case MessageKind::arrival:
+      waiting_.arrive(scheduler);
       break;
     case MessageKind::entered:
       --at_host_;
@@ -55,42 +48,103 @@ void ServingController::handle(const engine::Event& event, Scheduler& scheduler)
   timelines_.sequences_running.add(scheduler.now(), running());
   timelines_.kv_pages_used.add(scheduler.now(), kv_.pages_used());
   timelines_.kv_tokens_held.add(scheduler.now(), kv_tokens_held_);
+  timelines_.kv_tokens_unused.add(scheduler.now(), kv_.tokens_that_fit(kv_.pages_used()) - kv_tokens_held_);
 }
 
 void ServingController::admit(Scheduler& scheduler) {
-  while (draining_ == 0 && !unused_slots_.empty()) {
-    if (!preempted_.empty()) {
-      if (!try_admit(preempted_.front().record, preempted_.front().generated)) return;
+  while (draining_ == 0) {
+    const auto* request = waiting_.first(scheduler.now());
+    const bool again =
+        !preempted_.empty() &&
+        (request == nullptr || preempted_.front().record.request.priority <= request->priority);
+    if (!again && request == nullptr) return;
+    const auto next =
+        again ? preempted_.front() : Preempted{{.request = *request, .admitted = scheduler.now()}};
+    if (!try_admit(next.record, next.generated)) {
+      const auto known = next.record.request.prompt_tokens + next.generated;
+      if (!preempt_later_class(next.record.request, known, scheduler)) return;
+    } else if (again) {
       preempted_.pop_front();
     } else {
-      if (!next_ || next_->arrival > scheduler.now()) return;
-      if (!try_admit({.request = *next_, .admitted = scheduler.now()}, 0)) return;
       ++totals_.requests_admitted;
-      fetch_next(scheduler);
+      waiting_.pop_first(scheduler);
     }
   }
 }
 
+std::int64_t ServingController::pages_to_admit(std::int32_t known) const {
+  return kv_.pages_for(options_.static_kv ? options_.reserved_context : known);
+}
+
+std::int64_t ServingController::pages_to_leave() const {
+  if (running_.empty() || options_.static_kv) return 0;
+  return static_cast<std::int64_t>(options_.admission_threshold * static_cast<double>(kv_.pages_total()));
+}
+
 bool ServingController::try_admit(const RequestRecord& record, std::int32_t generated) {
   const std::int32_t known = record.request.prompt_tokens + generated;
-  const auto pages = kv_.pages_for(known);
-  const auto reserve =
-      running_.empty()
-          ? 0
-          : static_cast<std::int64_t>(options_.admission_threshold * static_cast<double>(kv_.pages_total()));
-  if (kv_.pages_free() - pages < reserve) return false;
+  if (unused_slots_.empty() || kv_.pages_free() - pages_to_admit(known) < pages_to_leave()) return false;
   const int slot = unused_slots_.back();
   unused_slots_.pop_back();
   kv_.open(slot);
-  kv_.grow(slot, known);
+  kv_.grow(slot, options_.static_kv ? options_.reserved_context : known);
   at(slot) = {.record = record, .generated = generated, .known = known, .prefill_until = known};
   running_.push_back(slot);
+  wait_to_prefill(slot);
   return true;
 }
 
-void ServingController::issue(Scheduler& scheduler) {
-  while (at_host_ < options_.entry_queue && (issue_decode(scheduler) || issue_prefill(scheduler))) {
+bool ServingController::preempt_later_class(const Request& request, std::int32_t known,
+                                            Scheduler& scheduler) {
+  if (running_.empty() || class_of(victim()) <= request.priority) return false;
+  auto pages = kv_.pages_free();
+  bool all = true;
+  for (const int slot : running_) {
+    if (class_of(slot) > request.priority) {
+      pages += kv_.pages_held(slot);
+    } else {
+      all = false;
+    }
   }
+  if (pages - pages_to_admit(known) < (all ? 0 : pages_to_leave())) return false;
+  preempt(victim(), scheduler);
+  return true;
+}
+
+int ServingController::victim() const {
+  const auto later = [this](int a, int b) { return class_of(a) < class_of(b); };
+  return *std::max_element(running_.rbegin(), running_.rend(), later);
+}
+
+void ServingController::wait_to_decode(int slot) {
+  const auto behind = [this](int a, int b) { return class_of(a) < class_of(b); };
+  decoding_.insert(std::upper_bound(decoding_.begin(), decoding_.end(), slot, behind), slot);
+}
+
+void ServingController::wait_to_prefill(int slot) {
+  const auto behind = [this](int a, int b) { return class_of(a) < class_of(b); };
+  at(slot).of_chunk = 0;
+  prefilling_.insert(std::upper_bound(prefilling_.begin(), prefilling_.end(), slot, behind), slot);
+}
+
+void ServingController::issue(Scheduler& scheduler) {
+  while (at_host_ < options_.entry_queue && issue_one(scheduler)) {
+  }
+}
+
+bool ServingController::issue_one(Scheduler& scheduler) {
+  if (options_.mix == Mix::decode_first) return issue_decode(scheduler) || issue_prefill(scheduler);
+  if (options_.mix == Mix::prefill_first) return issue_prefill(scheduler) || issue_decode(scheduler);
+  constexpr int kToken = 1000;
+  const int credit = prefill_credit_ + options_.prefill_permille;
+  const bool turn_of_prefill = credit >= kToken;
+  bool prefilled = turn_of_prefill && issue_prefill(scheduler);
+  if (!prefilled && !issue_decode(scheduler)) {
+    if (turn_of_prefill || !issue_prefill(scheduler)) return false;
+    prefilled = true;
+  }
+  prefill_credit_ = prefilled ? std::max(0, credit - kToken) : std::min(kToken, credit);
+  return true;
 }
 
 bool ServingController::issue_decode(Scheduler& scheduler) {
@@ -107,21 +161,31 @@ bool ServingController::issue_decode(Scheduler& scheduler) {
 }
 
 bool ServingController::issue_prefill(Scheduler& scheduler) {
-  for (const int slot : running_) {
-    const auto& sequence = at(slot);
-    if (sequence.draining || sequence.issued >= sequence.prefill_until) continue;
-    send_next_token(slot, scheduler);  // its pages were given at admission
-    return true;
-  }
-  return false;
+  const auto next = std::find_if(prefilling_.begin(), prefilling_.end(), [this](int slot) {
+    return options_.prefill_window == 0 || at(slot).in_flight < options_.prefill_window;
+  });
+  if (next == prefilling_.end()) return false;
+  const int slot = *next;
+  send_next_token(slot, scheduler);  // its pages were given at admission
+  end_turn_of_prefill(slot);
+  return true;
+}
+
+/// If its prompt has entered, or its chunk and others wait.
+void ServingController::end_turn_of_prefill(int slot) {
+  auto& sequence = at(slot);
+  const bool whole = sequence.issued >= sequence.prefill_until;
+  if (!whole && (options_.prefill_chunk == 0 || ++sequence.of_chunk < options_.prefill_chunk)) return;
+  std::erase(prefilling_, slot);
+  if (!whole) wait_to_prefill(slot);
 }
 
 bool ServingController::make_room(int slot, Scheduler& scheduler) {
   while (!kv_.grow(slot, at(slot).issued + 1)) {
     if (draining_ > 0) return false;
-    const int victim = running_.back();
-    preempt(victim, scheduler);
-    if (victim == slot) return false;
+    const int preempted = victim();
+    preempt(preempted, scheduler);
+    if (preempted == slot) return false;
   }
   return true;
 }
@@ -150,6 +214,7 @@ void ServingController::preempt(int slot, Scheduler& scheduler) {
   ++totals_.preemptions;
   timelines_.preemptions.add(scheduler.now(), 1);
   std::erase(decoding_, slot);
+  std::erase(prefilling_, slot);
   if (sequence.in_flight == 0) finish_preemption(slot, scheduler);
 }
 
@@ -157,8 +222,10 @@ void ServingController::finish_preemption(int slot, Scheduler& scheduler) {
   auto& sequence = at(slot);
   sequence.record.recomputed_tokens += sequence.issued;
   totals_.tokens_recomputed += sequence.issued;
+  timelines_.tokens_recomputed.add(scheduler.now(), sequence.issued);
   const auto older = [](const Preempted& a, const Preempted& b) {
-    return a.record.request.index < b.record.request.index;
+    const auto& [first, second] = std::tie(a.record.request, b.record.request);
+    return std::tie(first.priority, first.index) < std::tie(second.priority, second.index);
   };
   const Preempted preempted{sequence.record, sequence.generated};
   preempted_.insert(std::upper_bound(preempted_.begin(), preempted_.end(), preempted, older), preempted);
@@ -202,7 +269,7 @@ void ServingController::sampled(int slot, Time when, Scheduler& scheduler) {
     sequence.record.done = when;
     finish(slot, scheduler);
   } else if (!sequence.draining) {
-    decoding_.push_back(slot);
+    wait_to_decode(slot);
   }
 }
 
@@ -211,11 +278,27 @@ void ServingController::finish(int slot, Scheduler& scheduler) {
   const auto outputs = record.request.output_tokens;
   ++totals_.requests_done;
   totals_.prompt_tokens += record.request.prompt_tokens;
+  totals_.first_arrival = waiting_.first_arrival();
   totals_.last_done = std::max(totals_.last_done, record.done);
   time_to_first_token_.add((record.first_token - record.request.arrival).count());
   if (outputs > 1) time_per_output_token_.add((record.done - record.first_token).count() / (outputs - 1));
+  count_limits(record);
+  waiting_.finished(record.request, record.done, scheduler);
   finished_.push_back(record);
   leave(slot, scheduler);
+}
+
+void ServingController::count_limits(const RequestRecord& record) {
+  const auto outputs = record.request.output_tokens;
+  const bool ttft = record.first_token - record.request.arrival <= options_.ttft_limit;
+  // compared without a division, which would round
+  const bool tpot = outputs == 1 || options_.tpot_limit == Duration::max() ||
+                    record.done - record.first_token <= (outputs - 1) * options_.tpot_limit;
+  totals_.within_ttft += ttft ? 1 : 0;
+  totals_.within_tpot += tpot ? 1 : 0;
+  if (!ttft || !tpot) return;
+  ++totals_.within_both;
+  totals_.output_tokens_within_both += outputs;
 }
 
 void ServingController::leave(int slot, Scheduler& scheduler) {

@@ -13,7 +13,7 @@
 #include "llm/foresight.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/message.hpp"
-#include "llm/workload.hpp"
+#include "llm/waiting_requests.hpp"
 
 namespace ouro::llm {
 
@@ -37,11 +37,27 @@ struct TokenRecord {
   engine::Time retired{};  ///< it left the last block or was sampled
 };
 
+/// Whether a sampled token or a prompt token enters next, where both could.
+enum class Mix {
+  decode_first,
+  prefill_first,
+  ratio,  ///< `prefill_permille` of the tokens are of prompts
+};
+
 struct ServingOptions {
   double admission_threshold = 0.1;  ///< share of the KV pages that admission leaves free for growth
-  int max_running = 1024;            ///< sequences that hold KV at a time
-  int entry_queue = 8;               ///< tokens that may wait at the host interface
-  std::uint32_t record_every = 0;    ///< tokens whose number is a multiple get a TokenRecord; 0 for none
+  bool static_kv = false;            ///< each sequence gets the pages of `reserved_context` and no more
+  std::int64_t reserved_context = 0;
+  int max_running = 1024;  ///< sequences that hold KV at a time
+  int entry_queue = 8;     ///< tokens that may wait at the host interface
+  Mix mix = Mix::decode_first;
+  int prefill_permille = 500;
+  int prefill_window = 0;  ///< prompt tokens of one sequence in the pipeline; 0 for no limit
+  int prefill_chunk = 0;   ///< prompt tokens of one sequence before the next one's turn; 0 for all
+  engine::Duration ttft_limit = engine::Duration::max();
+  engine::Duration tpot_limit = engine::Duration::max();
+  LoadOptions load{};
+  std::uint32_t record_every = 0;  ///< tokens whose number is a multiple get a TokenRecord; 0 for none
 };
 
 /// Sums over all that has happened; the same on every rank.
@@ -54,17 +70,22 @@ struct ServingTotals {
   std::int64_t tokens_recomputed = 0;
   std::int64_t prompt_tokens = 0;  ///< of requests done
   std::int64_t output_tokens = 0;  ///< sampled, each once
+  std::int64_t within_ttft = 0;    ///< requests done within the limit
+  std::int64_t within_tpot = 0;    ///< the same; one output has no TPOT and meets any
+  std::int64_t within_both = 0;
+  std::int64_t output_tokens_within_both = 0;
   engine::Time first_arrival = engine::kNever;
   engine::Time last_done{};
 };
 
 /// The pipeline controller and the KV controller of docs/design.md, replicated on every rank.
 ///
-/// Which token enters next: a sequence that decodes as soon as its token is sampled, in the order of
-/// sampling; else the next prompt token of the sequence admitted first. Requests are admitted first come,
-/// first served, while the KV pages that stay free do not fall below the threshold. A sequence that must grow
-/// when no page is free takes the pages of the newest running sequence, whose tokens are computed again
-/// later.
+/// Which token enters next: a sampled one or a prompt's, as the mix says; of either the first class first,
+/// then in the order of sampling or of admission, where prompts may take turns. Requests are admitted by
+/// class, then first come, first served, while the KV pages that stay free do not fall below the threshold. A
+/// sequence that must grow when no page is free takes the pages of the newest running sequence of the last
+/// class, whose tokens are computed again later; so does a request that is not admitted, from sequences of
+/// later classes.
 ///
 /// Source: docs/design.md; decode before prefill and the newest as victim are assumptions.
 class ServingController final : public engine::LogicalProcess {
@@ -108,7 +129,9 @@ class ServingController final : public engine::LogicalProcess {
     engine::Timeline sequences_running{engine::Timeline::Merge::maximum};
     engine::Timeline kv_pages_used{engine::Timeline::Merge::maximum};
     engine::Timeline kv_tokens_held{engine::Timeline::Merge::maximum};
+    engine::Timeline kv_tokens_unused{engine::Timeline::Merge::maximum};  ///< room in pages that are given
     engine::Timeline preemptions;
+    engine::Timeline tokens_recomputed;
   };
   const Timelines& timelines() const { return timelines_; }
 
@@ -120,16 +143,26 @@ class ServingController final : public engine::LogicalProcess {
     std::int32_t known = 0;      ///< positions whose token is known: prompt and sampled ones
     std::int32_t in_flight = 0;
     std::int32_t prefill_until = 0;  ///< positions below count as prefill
+    std::int32_t of_chunk = 0;       ///< prompt tokens issued in this turn
     bool draining = false;           ///< preempted, waits for its tokens in the pipeline
   };
 
   void admit(engine::Scheduler& scheduler);
   bool try_admit(const RequestRecord& record, std::int32_t generated);
-  void fetch_next(engine::Scheduler& scheduler);
+  std::int64_t pages_to_admit(std::int32_t known) const;
+  std::int64_t pages_to_leave() const;
+  /// Preempts a sequence of a later class, if a request of this class can be admitted thereby.
+  bool preempt_later_class(const Request& request, std::int32_t known, engine::Scheduler& scheduler);
   void issue(engine::Scheduler& scheduler);
+  bool issue_one(engine::Scheduler& scheduler);
   bool issue_decode(engine::Scheduler& scheduler);
   bool issue_prefill(engine::Scheduler& scheduler);
-  /// Pages for the sequence's next token, taken from the newest sequence if need be.
+  void wait_to_decode(int slot);
+  void wait_to_prefill(int slot);
+  void end_turn_of_prefill(int slot);
+  /// The newest running sequence of the last class.
+  int victim() const;
+  /// Pages for the sequence's next token, taken from the victim if need be.
   bool make_room(int slot, engine::Scheduler& scheduler);
   void send_next_token(int slot, engine::Scheduler& scheduler);
   void preempt(int slot, engine::Scheduler& scheduler);
@@ -139,25 +172,29 @@ class ServingController final : public engine::LogicalProcess {
   void retire(const Message& message, engine::Scheduler& scheduler);
   void sampled(int slot, engine::Time when, engine::Scheduler& scheduler);
   void finish(int slot, engine::Scheduler& scheduler);
+  void count_limits(const RequestRecord& record);
   void leave(int slot, engine::Scheduler& scheduler);
+  std::int32_t class_of(int slot) const { return at(slot).record.request.priority; }
+  const Sequence& at(int slot) const { return sequences_[static_cast<std::size_t>(slot)]; }
   Sequence& at(int slot) { return sequences_[static_cast<std::size_t>(slot)]; }
 
   ServingOptions options_;
   KvController kv_;
-  std::unique_ptr<RequestSource> source_;
+  WaitingRequests waiting_;
   int dies_;
   const Foresight& foresight_;
-  std::optional<Request> next_;  ///< not yet admitted, perhaps not yet arrived
 
   struct Preempted {
     RequestRecord record;
     std::int32_t generated = 0;
   };
-  std::deque<Preempted> preempted_;  ///< by request index
+  std::deque<Preempted> preempted_;  ///< by class and request index
   std::vector<Sequence> sequences_;  ///< by slot
   std::vector<int> unused_slots_;
-  std::vector<int> running_;  ///< slots in the order of admission
-  std::deque<int> decoding_;  ///< slots with a sampled token that has not entered
+  std::vector<int> running_;    ///< slots in the order of admission
+  std::deque<int> decoding_;    ///< slots with a sampled token that has not entered, by class
+  std::deque<int> prefilling_;  ///< slots with prompt tokens that have not entered, by class
+  int prefill_credit_ = 0;      ///< of Mix::ratio, in thousandths of a token
   int draining_ = 0;
   int at_host_ = 0;  ///< tokens issued and not yet entered
   std::uint32_t next_number_ = 0;

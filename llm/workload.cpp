@@ -85,7 +85,7 @@ std::unique_ptr<RowSource> open_trace(const WorkloadOptions& options) {
 std::unique_ptr<RowSource> make_synthetic(const WorkloadOptions& options) {
   if (options.arrivals == ArrivalMode::traced) {
     throw InputError{"workload.arrivals", "'traced' needs lengths from a trace too",
-                     "with other lengths, arrivals are 'all_at_once', 'poisson' or 'gamma'"};
+                     "with other lengths, arrivals are 'all_at_once', 'poisson', 'gamma' or 'closed'"};
   }
   if (options.requests == 0) {
     throw InputError{"workload.requests", "0 requests", "without a trace, say how many there are"};

@@ -16,6 +16,7 @@ enum class ArrivalMode {
   all_at_once,  // at time 0
   poisson,      // at `rate`
   gamma,        // at `rate`, in bursts or regularly
+  closed,       // when a user asks again: the source says time 0
 };
 
 enum class LengthMode {

@@ -18,9 +18,10 @@ LengthMode read_lengths(const Config& config) {
 
 ArrivalMode read_arrivals(const Config& config) {
   const auto arrivals =
-      config.at("workload.arrivals").as_choice({"all_at_once", "poisson", "gamma", "traced"});
+      config.at("workload.arrivals").as_choice({"all_at_once", "poisson", "gamma", "traced", "closed"});
   if (arrivals == "poisson") return ArrivalMode::poisson;
   if (arrivals == "gamma") return ArrivalMode::gamma;
+  if (arrivals == "closed") return ArrivalMode::closed;
   return arrivals == "traced" ? ArrivalMode::traced : ArrivalMode::all_at_once;
 }
 

@@ -5,6 +5,7 @@
 #include "engine/mpi.hpp"
 #include "engine/results_file.hpp"
 #include "engine/synchronizer.hpp"
+#include "engine/verification.hpp"
 #include "llm/experiment.hpp"
 #include "llm/fault_report.hpp"
 #include "partitions/partition.hpp"
@@ -66,6 +67,7 @@ class Simulation {
     run_to_the_end();
     progress_.finish();
     const double wall = MPI_Wtime() - begin;
+    engine::check_replicas(comm_, system_.region());  // first: a copy that went astray may not have finished
     system_.check_finished();
     const auto statistics = gather_statistics(comm_, *prepared_.experiment, system_);
     writer_.append_finished(system_.controller());
@@ -104,6 +106,7 @@ class Simulation {
       const auto done = system_.controller().totals().requests_done;
       if (done - written < kRequestsBetweenFlushes && ++stops < kStopsBetweenFlushes) continue;
       if (done > written) prepared_.file->flush();
+      engine::check_replicas(comm_, system_.region());
       written = done;
       stops = 0;
     }
@@ -115,7 +118,10 @@ class Simulation {
                     system_.region().events()});
   }
 
-  EngineReport report(double wall) const { return {wall, synchronizer_->cost(), system_.region().events()}; }
+  EngineReport report(double wall) const {
+    const auto& region = system_.region();
+    return {wall, synchronizer_->cost(), region.events(), region.replication_cost()};
+  }
 
   const Prepared& prepared_;
   MPI_Comm comm_;

@@ -87,7 +87,7 @@ void print_profile(std::ostream& out, MPI_Comm comm, const EngineReport& report)
              "events", "events s", "waiting s", "packing s", "promise s", "windows", "ev/window", "messages",
              "promises", "MB", "slack ns");
   for (std::size_t rank = 0; rank < reports.size(); ++rank) {
-    const auto& [wall, cost, events] = reports[rank];
+    const auto& [wall, cost, events, replication] = reports[rank];
     fmt::print(
         out,
         "{:>5} {:>11} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9} {:>10.1f} {:>9} {:>9} {:>8.2f} {:>9.1f}\n",

@@ -4,6 +4,7 @@
 
 #include <ostream>
 
+#include "engine/region.hpp"
 #include "engine/synchronizer.hpp"
 
 namespace ouro::tools {
@@ -13,6 +14,7 @@ struct EngineReport {
   double wall_seconds = 0;
   engine::SynchronizationCost cost;
   std::uint64_t events = 0;
+  engine::Region::ReplicationCost replication;
 };
 
 /// A line for each rank of where its wall time went, and a sentence on what limits the run. Rank 0 prints.

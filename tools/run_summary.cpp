@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 namespace ouro::tools {
 namespace {
@@ -20,6 +21,25 @@ void print_latency(std::ostream& out, const char* name, const engine::Histogram&
   }
   fmt::print(out, "{:<18} p50 {:.4g} ms, p99 {:.4g} ms\n", name, ms(histogram.percentile(0.5)),
              ms(histogram.percentile(0.99)));
+}
+
+std::string limit(engine::Duration most) {
+  return most == engine::Duration::max() ? "any" : fmt::format("{:.4g} ms", ms(most.count()));
+}
+
+void print_limits(std::ostream& out, const llm::ServingOptions& options, const llm::ServingTotals& totals,
+                  double makespan) {
+  const auto none = engine::Duration::max();
+  if (options.ttft_limit == none && options.tpot_limit == none) return;
+  const auto share = [&](std::int64_t requests) {
+    return 100 * static_cast<double>(requests) / static_cast<double>(totals.requests_done);
+  };
+  fmt::print(out, "{:<18} TTFT {}: {:.4g} %, TPOT {}: {:.4g} %, both: {:.4g} %\n", "within limits",
+             limit(options.ttft_limit), share(totals.within_ttft), limit(options.tpot_limit),
+             share(totals.within_tpot), share(totals.within_both));
+  fmt::print(out, "{:<18} {:.4g} requests/s, {:.4g} output tokens/s of requests within both\n", "goodput",
+             static_cast<double>(totals.within_both) / makespan,
+             static_cast<double>(totals.output_tokens_within_both) / makespan);
 }
 
 void print_energy(std::ostream& out, const llm::Experiment& experiment, const RunStatistics& statistics,
@@ -71,6 +91,7 @@ void print_summary(std::ostream& out, const llm::Experiment& experiment,
              outputs / makespan, (outputs + static_cast<double>(totals.prompt_tokens)) / makespan);
   print_latency(out, "TTFT", controller.time_to_first_token());
   print_latency(out, "TPOT", controller.time_per_output_token());
+  print_limits(out, experiment.serving, totals, makespan);
   print_energy(out, experiment, statistics, outputs);
   fmt::print(out, "{:<18} cores {:.3g} %, links {:.3g} %\n", "mean use",
              100 * mean_core_use(experiment, statistics), 100 * mean_link_use(experiment, statistics));

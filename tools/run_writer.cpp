@@ -168,6 +168,7 @@ void RunWriter::write_results(const llm::System& system, const RunStatistics& st
   write_energy(statistics);
   write_kv(system.controller());
   write_timeline(system.controller(), statistics);
+  write_limits(system.controller().totals());
   const auto& totals = system.controller().totals();
   file_.set_attribute("/", "digest", fmt::format("{:016x}", statistics.verdict.digest));
   file_.set_attribute("/", "events", static_cast<std::int64_t>(statistics.verdict.events));
@@ -335,7 +336,28 @@ void RunWriter::write_kv(const llm::ServingController& controller) {
   write("tokens_held", "token",
         "most tokens whose K and V are held; page_tokens x pages_used / heads would be without fragmentation",
         lines.kv_tokens_held);
+  write("tokens_unused", "token", "most tokens that would still fit in the pages that sequences have",
+        lines.kv_tokens_unused);
   write("evictions", "1", "sequences that lost their KV to another one's growth", lines.preemptions);
+  write("recomputed_tokens", "token", "tokens of these sequences that were in or through the pipeline",
+        lines.tokens_recomputed);
+}
+
+void RunWriter::write_limits(const llm::ServingTotals& totals) {
+  const auto write = [&](const char* name, const char* unit, const char* meaning, std::int64_t value) {
+    write_whole<std::int64_t>({fmt::format("/limits/{}", name), unit, meaning}, {value});
+  };
+  const auto limit = [](engine::Duration most) {
+    return most == engine::Duration::max() ? -1 : most.count();
+  };
+  write("ttft_ps", "ps", "limit on the time to first token; -1 for none",
+        limit(experiment_.serving.ttft_limit));
+  write("tpot_ps", "ps", "limit on the time per output token; -1 for none",
+        limit(experiment_.serving.tpot_limit));
+  write("requests_within_ttft", "1", "requests within the first", totals.within_ttft);
+  write("requests_within_tpot", "1", "requests within the second; one output meets any", totals.within_tpot);
+  write("requests_within_both", "1", "over the makespan it is the goodput", totals.within_both);
+  write("output_tokens_within_both", "token", "of these requests", totals.output_tokens_within_both);
 }
 
 void RunWriter::write_timeline(const llm::ServingController& controller, const RunStatistics& statistics) {
@@ -368,6 +390,10 @@ void RunWriter::write_engine(const EngineReport& report, const std::vector<int>&
   };
   each("events", "1", "events handled, by rank", report.events);
   const auto& cost = report.cost;
+  each("control_events", "1", "of them, events of the controllers, of which every rank has a copy",
+       report.replication.handled);
+  each("control_copies", "1", "events for the controllers sent to other ranks", report.replication.copies);
+  each("control_bytes", "byte", "bytes of those", report.replication.copies * sizeof(engine::Event));
   each("windows", "1", "stretches of work between synchronizations", cost.windows);
   each("events_s", "s", "wall time in event handlers and the event queue", cost.events_seconds);
   each("waiting_s", "s", "wall time waiting for other ranks", cost.waiting_seconds);

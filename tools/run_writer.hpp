@@ -38,6 +38,7 @@ class RunWriter {
   void write_stages(const llm::System& system, const RunStatistics& statistics);
   void write_energy(const RunStatistics& statistics);
   void write_kv(const llm::ServingController& controller);
+  void write_limits(const llm::ServingTotals& totals);
   void write_timeline(const llm::ServingController& controller, const RunStatistics& statistics);
 
   template <class T>

@@ -559,7 +559,7 @@ TEST(LengthHistogram, HasTheMediansOfTheChatFormula) {
 TEST(Workload, RefusesOptionsThatMakeNoSense) {
   EXPECT_EQ(refusal_of({.arrivals = ArrivalMode::traced}),
             "workload.arrivals: 'traced' needs lengths from a trace too; with other lengths, arrivals are "
-            "'all_at_once', 'poisson' or 'gamma'");
+            "'all_at_once', 'poisson', 'gamma' or 'closed'");
   EXPECT_EQ(refusal_of({.lengths = LengthMode::trace}),
             "workload.trace_file: no file is named; lengths 'trace' are read from one");
   EXPECT_EQ(refusal_of(synthetic(0)),

@@ -1,0 +1,58 @@
+#include "llm/serving_config.hpp"
+
+#include <cmath>
+
+namespace ouro::llm {
+namespace {
+
+using engine::Config;
+using engine::Duration;
+
+Mix read_mix(const Config& config) {
+  const auto mix = config.at("serving.mix").as_choice({"decode_first", "prefill_first", "ratio"});
+  if (mix == "decode_first") return Mix::decode_first;
+  return mix == "ratio" ? Mix::ratio : Mix::prefill_first;
+}
+
+Duration read_limit(const engine::Setting& setting) {
+  if (setting.as_string() == "none") return Duration::max();
+  const auto limit = setting.as_duration(std::chrono::hours{1});
+  if (limit <= Duration::zero()) throw setting.refusal("nothing is that fast", "\"none\" or \"200 ms\"");
+  return limit;
+}
+
+LoadOptions read_load(const Config& config, const WorkloadOptions& workload, const WorkloadSummary& summary) {
+  LoadOptions load{.seed = workload.seed};
+  const auto users = static_cast<int>(config.at("workload.users").as_int(1, 1'000'000));
+  const auto room = static_cast<int>(config.at("serving.waiting_room").as_int(1, 100'000'000));
+  load.think_time = config.at("workload.think_time").as_duration(std::chrono::hours{1});
+  if (workload.arrivals == ArrivalMode::closed) load.users = users;
+  if (summary.classes > 1) load.look_ahead = room;
+  return load;
+}
+
+}  // namespace
+
+ServingOptions read_serving_options(const Config& config, const WorkloadOptions& workload,
+                                    const WorkloadSummary& summary) {
+  ServingOptions options;
+  options.admission_threshold = config.at("serving.admission_threshold").as_number(0, 0.99);
+  options.static_kv = config.at("serving.kv").as_choice({"dynamic", "static"}) == "static";
+  options.reserved_context =
+      workload.rows.max_context > 0 ? workload.rows.max_context : summary.longest_context;
+  options.max_running = static_cast<int>(config.at("serving.max_running").as_int(1, 65535));
+  options.record_every =
+      static_cast<std::uint32_t>(config.at("output.record_token_every").as_int(0, 1'000'000'000));
+  options.entry_queue = static_cast<int>(config.at("serving.entry_queue").as_int(1, 65535));
+  options.mix = read_mix(config);
+  options.prefill_permille =
+      static_cast<int>(std::lround(1000 * config.at("serving.prefill_share").as_number(0, 1)));
+  options.prefill_window = static_cast<int>(config.at("serving.prefill_window").as_int(0, kMaxTokens));
+  options.prefill_chunk = static_cast<int>(config.at("serving.prefill_chunk").as_int(0, kMaxTokens));
+  options.ttft_limit = read_limit(config.at("serving.ttft_limit"));
+  options.tpot_limit = read_limit(config.at("serving.tpot_limit"));
+  options.load = read_load(config, workload, summary);
+  return options;
+}
+
+}  // namespace ouro::llm

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "engine/config.hpp"
+#include "llm/serving_controller.hpp"
+#include "llm/workload.hpp"
+
+namespace ouro::llm {
+
+/// Section [serving], with what of [workload] depends on what is served.
+/// @throws InputError  for what is wrong in them
+ServingOptions read_serving_options(const engine::Config& config, const WorkloadOptions& workload,
+                                    const WorkloadSummary& summary);
+
+}  // namespace ouro::llm
