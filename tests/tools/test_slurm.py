@@ -1,0 +1,160 @@
+"""The batch scripts in jobs/, submitted to a real SLURM on this machine."""
+
+import csv
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+import h5py
+from ouroboros_program import PROGRAM, WAFER, ProgramTest
+from slurm_cluster import Cluster, wait_until, why_not
+
+JOBS = pathlib.Path(__file__).resolve().parents[2] / "jobs"
+SKIPPED = 77  # SKIP_RETURN_CODE of the test
+SHORT = 'lengths = "fixed"\nrequests = 3\nprompt_tokens = 4\noutput_tokens = 3\n'
+ENDLESS = SHORT.replace("requests = 3", "requests = 200000")
+
+
+class Slurm(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.stop()
+
+    def setUp(self):
+        super().setUp()
+        self.experiment(SHORT)
+
+    def submit(self, script, *arguments, options=("--ntasks=2",)):
+        """Submits from the directory of the test, by the script's path."""
+        return self.cluster.call("sbatch", "--parsable", *options, str(JOBS / script), *arguments,
+                                 cwd=self.path).strip()
+
+    def log(self, job, name="ouroboros"):
+        return (self.path / f"{name}-{job}.log").read_text()
+
+    def wait(self, job, state="COMPLETED", **limits):
+        try:
+            self.cluster.wait_for(job, "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", **limits)
+        except TimeoutError as late:
+            self.fail(f"{late}\n{self.logs()}")
+        self.assertEqual(self.cluster.state(job), state, self.logs())
+
+    def logs(self):
+        return "\n".join(f"{file.name}:\n{file.read_text()}" for file in self.path.rglob("*.log"))
+
+    def digest(self, name):
+        with h5py.File(self.path / name) as file:
+            self.assertEqual(file.attrs["complete"], 1)
+            return file.attrs["digest"], file["engine"].attrs["ranks"]
+
+    def run_here(self, *arguments):
+        self.run_ok("here.h5", *arguments)
+        return self.digest("here.h5")[0]
+
+    def test_a_run_ends_well_on_one_node_and_over_two(self):
+        one = self.submit("run.sbatch", "small.toml")
+        two = self.submit("nodes.sbatch", "small.toml", "--out", "two.h5",
+                          options=("--ntasks-per-node=2",))
+        expected = self.run_here()
+        self.wait(one)
+        self.wait(two)
+        self.assertEqual(self.digest("small.h5"), (expected, 2))
+        self.assertEqual(self.digest("two.h5"), (expected, 4))
+        self.assertIn("4 ranks on n[1-2]", self.log(two))
+
+    def test_a_run_that_fails_is_a_job_that_fails(self):
+        job = self.submit("run.sbatch", "small.toml", "--set", "wafer.clok=1 GHz")
+        self.wait(job, "FAILED")
+        self.assertEqual(self.cluster.fields(job)["ExitCode"], "2:0")
+        self.assertIn("did you mean 'wafer.clock'?", self.log(job))
+
+    def test_what_is_missing_is_said_with_what_to_do(self):
+        missing = self.submit("run.sbatch", "nowhere.toml")
+        nothing = self.submit("run.sbatch")
+        os.environ["OUROBOROS"] = "/nowhere/ouroboros"
+        self.cluster.environment["OUROBOROS"] = "/nowhere/ouroboros"
+        unbuilt = self.submit("run.sbatch", "small.toml")
+        self.cluster.environment["OUROBOROS"] = os.environ["OUROBOROS"] = PROGRAM
+        for job, texts in ((missing, ("there is no file 'nowhere.toml'", "call: sbatch")),
+                           (nothing, ("no file is named", "run.sbatch EXPERIMENT.toml")),
+                           (unbuilt, ("/nowhere/ouroboros is not there", "tools/quickstart", "site.sh"))):
+            self.wait(job, "FAILED")
+            self.assertEqual(self.cluster.fields(job)["ExitCode"], "2:0")
+            for text in texts:
+                self.assertIn(text, self.log(job))
+
+    def test_the_scripts_outside_of_slurm_say_how_they_are_called(self):
+        for script in sorted(JOBS.glob("*.sbatch")):
+            with self.subTest(script.name):
+                result = subprocess.run(["bash", str(script)], env=self.cluster.environment, capture_output=True,
+                                        text=True, cwd=self.path)
+                self.assertNotEqual(result.returncode, 0)
+                self.assertRegex(result.stderr, "this is for SLURM; call: (sbatch|ouroboros sweep)")
+
+    def test_a_cancelled_run_leaves_no_result_and_no_process(self):
+        self.experiment(ENDLESS)
+        job = self.submit("run.sbatch", "small.toml")
+        wait_until(lambda: list(self.path.glob("small.h5.part")), "the run has begun")
+        self.cluster.call("scancel", job)
+        self.wait(job, "CANCELLED")
+        self.assertFalse((self.path / "small.h5").exists())
+        wait_until(lambda: not self.processes(), "its processes have ended")
+
+    def processes(self):
+        found = []
+        for path in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(path / "cwd") == str(self.path) and b"ouroboros" in (path / "cmdline").read_bytes():
+                    found.append(path.name)
+            except OSError:
+                continue
+        return found
+
+    def write_sweep(self):
+        self.write("four.toml", '[sweep]\nexperiment = "small.toml"\nranks = 2\n[grid]\n'
+                                'wafer.noc.fidelity = ["packet", "stage"]\n'
+                                'model.config = ["small.json", "later.json"]\n')
+
+    def sweep(self, *options):
+        return subprocess.run([PROGRAM, "sweep", "four.toml", "--slurm", str(JOBS / "sweep.sbatch"), *options],
+                              cwd=self.path, env=self.cluster.environment, capture_output=True, text=True)
+
+    def rows(self):
+        with open(self.path / "four/table.csv", newline="", encoding="utf-8") as file:
+            return {row["run"]: row["digest"] for row in csv.DictReader(file)}
+
+    def test_a_sweep_is_an_array_that_joins_its_results_and_goes_on_with_what_failed(self):
+        self.write_sweep()
+        submitted = self.sweep()
+        array, join = re.search(r"array (\d+) with 4 runs, and job (\d+)", submitted.stderr).groups()
+        again = self.sweep()
+        if self.cluster.state(join) in ("PENDING", "RUNNING"):
+            self.assertEqual(again.returncode, 2)
+            self.assertIn(f"scancel {array}", again.stderr)
+        self.wait(join, "FAILED")  # since two runs have no result
+        digests = self.rows()
+        self.assertEqual([name for name, digest in digests.items() if not digest],
+                         ["fidelity=packet,config=later.json", "fidelity=stage,config=later.json"])
+        self.assertEqual(digests["fidelity=packet,config=small.json"], self.run_here())
+
+        (self.path / "later.json").write_bytes((self.path / "small.json").read_bytes())
+        array, join = re.search(r"array (\d+) with 2 runs, and job (\d+)", self.sweep("--jobs", "1").stderr).groups()
+        self.wait(join)
+        digests = self.rows()
+        self.assertEqual(digests["fidelity=packet,config=later.json"], digests["fidelity=packet,config=small.json"])
+        self.assertNotIn("", digests.values())
+        self.assertIn("4 of them done before", self.sweep().stderr)
+
+
+if __name__ == "__main__":
+    if reason := why_not():
+        print(f"SKIPPED: THE BATCH SCRIPTS ARE NOT TESTED, there is no SLURM here: {reason}", file=sys.stderr)
+        sys.exit(SKIPPED)
+    unittest.main()
