@@ -1,8 +1,8 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "llm/model.hpp"
 
@@ -22,25 +22,27 @@ struct MatrixGroup {
   std::string_view name;
   std::int64_t rows;
   std::int64_t columns;
+  std::int64_t copies = 1;  ///< as many such groups, each with an input and cores of its own: experts
 };
 
-/// The matrices of one block, in the order in which a token meets them: QKV, O, gate and up, down.
-std::array<MatrixGroup, 4> block_matrices(const ModelDescription& model);
+/// The matrices of one block, in the order in which a token meets them: QKV, O, gate and up, down, and what
+/// latent or cross attention and experts have besides.
+std::vector<MatrixGroup> block_matrices(const ModelDescription& model, int block);
 
 MatrixGroup lm_head_matrix(const ModelDescription& model);
 
 /// Cores that a group fills: its columns are cut into strips one crossbar wide, and a strip takes the rows
-/// it needs, so that two strips may share a crossbar. No core holds parts of two groups.
+/// it needs, so that two strips may share a crossbar. No core holds parts of two groups or copies.
 std::int64_t cores_for(const MatrixGroup& group, const WaferCapacity& wafer);
 
-std::int64_t weight_cores_per_block(const ModelDescription& model, const WaferCapacity& wafer);
+std::int64_t weight_cores_of_block(const ModelDescription& model, const WaferCapacity& wafer, int block = 0);
 std::int64_t weight_cores(const ModelDescription& model, const WaferCapacity& wafer);
 
 /// Cores left for KV by the blocks alone (docs/design.md leaves embedding and LM head out); 0 where they
 /// do not fit.
 std::int64_t free_cores(const ModelDescription& model, const WaferCapacity& wafer);
 
-/// Tokens whose K and V the free cores hold.
+/// Tokens whose K and V the free cores hold; 0 for a model without a decoder, which keeps none.
 std::int64_t kv_tokens_that_fit(const ModelDescription& model, const WaferCapacity& wafer);
 
 /// Cores missing for the weights of all blocks and of the LM head; 0 where the model fits.

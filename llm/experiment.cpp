@@ -21,11 +21,11 @@ using engine::InputError;
 
 constexpr int kCandidateBytes = 8;  // index and value of a logit, 32 bit each
 
-ModelDescription read_model(const Config& config) {
+ImportedModel read_model(const Config& config) {
   const auto file = config.at("model.config");
   if (file.as_string().empty()) {
     try {
-      return shipped_model(config.at("model.name").as_string());
+      return {shipped_model(config.at("model.name").as_string()), {}};
     } catch (const InputError& error) {
       throw config.at("model.name").refusal(error.what());
     }
@@ -62,12 +62,27 @@ void check_requests_left(const Experiment& experiment) {
                    "at least one is needed"};
 }
 
+engine::Setting setting_of_model(const Config& config) {
+  const bool imported = !config.at("model.config").as_string().empty();
+  return config.at(imported ? "model.config" : "model.name");
+}
+
+/// What the importer reads and no die simulates.
+void check_is_simulated(const Config& config, const ModelDescription& model) {
+  const auto refuse = [&](std::string_view what) {
+    throw setting_of_model(config).refusal(fmt::format("model {}: {} is not simulated", model.name, what),
+                                           "a dense decoder with full attention is");
+  };
+  if (model.experts.routed > 0) refuse("a mixture of experts");
+  if (model.latent.kv_rank > 0) refuse("latent attention");
+  if (model.encoder_layers > 0) refuse("an encoder");
+}
+
 Mapping map_model(const Config& config, const Experiment& experiment, const TiledModel& tiled) {
   try {
     return map_in_snake_order(experiment.wafer.geometry, experiment.wafer.faults, experiment.model, tiled);
   } catch (const InputError& error) {
-    const bool imported = !config.at("model.config").as_string().empty();
-    throw config.at(imported ? "model.config" : "model.name").refusal(error.what());
+    throw setting_of_model(config).refusal(error.what());
   }
 }
 
@@ -111,10 +126,13 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
         .refusal("a model is not simulated at this fidelity",
                  "\"packet\" or \"stage\"; \"flit\" is for `ouroboros noc`");
   }
-  experiment->model = read_model(config);
+  auto imported = read_model(config);
+  experiment->model = std::move(imported.model);
+  experiment->model_notes = std::move(imported.notes);
   experiment->workload = read_workload_options(config);
   experiment->control_latency = read_control_latency(config, experiment->wafer);
   const auto candidates = config.at("serving.candidates_per_core").as_int(1, 65536);
+  check_is_simulated(config, experiment->model);
   auto tiled =
       tile_model(experiment->model, experiment->wafer.core, static_cast<int>(candidates) * kCandidateBytes);
   auto mapping = map_model(config, *experiment, tiled);

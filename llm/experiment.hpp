@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "engine/config.hpp"
 #include "llm/model.hpp"
@@ -16,6 +18,7 @@ namespace ouro::llm {
 struct Experiment {
   wafer::WaferModel wafer;
   ModelDescription model;
+  std::vector<std::string> model_notes;  ///< of its import
   WorkloadOptions workload;
   WorkloadSummary summary;  ///< of the whole workload, read once before the simulation
   ServingOptions serving;

@@ -31,6 +31,7 @@ JsonConfig::JsonConfig(std::string_view text, std::string where)
 }
 
 const json* JsonConfig::find(const char* key) const {
+  read_.emplace(key);
   const auto found = values_.find(key);
   return found == values_.end() || found->is_null() ? nullptr : &*found;
 }
@@ -60,6 +61,14 @@ std::optional<std::string> JsonConfig::text(const char* key) const {
   if (!value) return std::nullopt;
   if (!value->is_string()) refuse(key, value->dump(), "a string");
   return value->get<std::string>();
+}
+
+std::vector<std::string> JsonConfig::unread_keys() const {
+  std::vector<std::string> keys;
+  for (const auto& item : values_.items()) {
+    if (!read_.contains(item.key())) keys.push_back(item.key());
+  }
+  return keys;
 }
 
 void JsonConfig::refuse(const char* key, std::string_view value, const std::string& right) const {

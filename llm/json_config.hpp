@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ouro::llm {
 
@@ -23,6 +26,9 @@ class JsonConfig {
   std::optional<bool> flag(const char* key) const;
   std::optional<std::string> text(const char* key) const;
 
+  /// Keys that no call has asked for, in their order.
+  std::vector<std::string> unread_keys() const;
+
   /// @param right  what would be, to follow "it must be"
   [[noreturn]] void refuse(const char* key, std::string_view value, const std::string& right) const;
 
@@ -31,6 +37,7 @@ class JsonConfig {
  private:
   nlohmann::json values_;
   std::string where_;
+  mutable std::set<std::string, std::less<>> read_;
 };
 
 }  // namespace ouro::llm

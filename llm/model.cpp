@@ -1,22 +1,58 @@
 #include "llm/model.hpp"
 
+#include "llm/capacity.hpp"
+
 namespace ouro::llm {
 namespace {
 
-std::int64_t norm_weights(const ModelDescription& model) {
-  return 2 * std::int64_t{model.hidden_size} + (model.qk_norm ? 2 * std::int64_t{model.head_dim} : 0);
+std::int64_t norm_weights(const ModelDescription& model, std::int64_t elements) {
+  return (model.norm == Norm::layer ? 2 : 1) * elements;
 }
 
-std::int64_t biases(const ModelDescription& model) {
+std::int64_t block_norms(const ModelDescription& model, int block) {
+  const int norms = has_cross_attention(model, block) ? 3 : 2;
+  const auto& latent = model.latent;
+  return norms * norm_weights(model, model.hidden_size) + (model.qk_norm ? 2 * model.head_dim : 0) +
+         latent.query_rank + latent.kv_rank;
+}
+
+std::int64_t block_biases(const ModelDescription& model, int block) {
   const std::int64_t qkv = query_width(model) + 2 * std::int64_t{kv_width(model)};
-  return (model.qkv_bias ? qkv : 0) + (model.output_bias ? model.hidden_size : 0);
+  const std::int64_t ffn = (model.gated_ffn ? 2 : 1) * std::int64_t{model.ffn_size} + model.hidden_size;
+  const bool routed = has_experts(model, block);
+  return (model.qkv_bias ? qkv : 0) + (model.output_bias ? model.hidden_size : 0) +
+         (model.ffn_bias ? ffn : 0) + (routed && model.experts.router_bias ? model.experts.routed : 0);
 }
 
-std::int64_t vocabulary_weights(const ModelDescription& model) {
-  return (model.tied_embeddings ? 1 : 2) * std::int64_t{model.vocab_size} * model.hidden_size;
+/// Embedding, LM head, positions, and the norms that belong to no block.
+std::int64_t outer_weights(const ModelDescription& model) {
+  const std::int64_t hidden = model.hidden_size;
+  const bool has_lm_head = model.layers > 0 && !model.tied_embeddings;
+  const int stacks = (model.encoder_layers > 0 ? 1 : 0) + (model.layers > 0 ? 1 : 0);
+  const std::int64_t rows =
+      (has_lm_head ? 2 : 1) * std::int64_t{model.vocab_size} + model.learned_positions + model.token_types;
+  const int norms = model.embedding_norm ? 1 : stacks;
+  return rows * hidden + norms * norm_weights(model, hidden) +
+         stacks * std::int64_t{model.position_buckets} * model.attention_heads;
 }
 
 }  // namespace
+
+int blocks(const ModelDescription& model) {
+  return model.encoder_layers + model.layers;
+}
+
+bool is_encoder_block(const ModelDescription& model, int block) {
+  return block < model.encoder_layers;
+}
+
+bool has_cross_attention(const ModelDescription& model, int block) {
+  return model.encoder_layers > 0 && !is_encoder_block(model, block);
+}
+
+bool has_experts(const ModelDescription& model, int block) {
+  return model.experts.routed > 0 && block >= model.experts.dense_blocks;
+}
 
 int query_width(const ModelDescription& model) {
   return model.attention_heads * model.head_dim;
@@ -27,21 +63,27 @@ int kv_width(const ModelDescription& model) {
 }
 
 int pipeline_stages(const ModelDescription& model) {
-  return kStagesPerBlock * model.layers;
+  return kStagesPerBlock * blocks(model);
 }
 
 std::int64_t parameter_count(const ModelDescription& model) {
-  const std::int64_t block = block_weight_bytes(model) + norm_weights(model) + biases(model);
-  return model.layers * block + vocabulary_weights(model) + model.hidden_size;  // and the final norm
+  auto count = outer_weights(model);
+  for (int block = 0; block < blocks(model); ++block)
+    count += block_weight_bytes(model, block) + block_norms(model, block) + block_biases(model, block);
+  return count;
 }
 
-std::int64_t block_weight_bytes(const ModelDescription& model) {
-  const std::int64_t attention = 2 * std::int64_t{query_width(model)} + 2 * std::int64_t{kv_width(model)};
-  return model.hidden_size * (attention + 3 * std::int64_t{model.ffn_size});
+std::int64_t block_weight_bytes(const ModelDescription& model, int block) {
+  std::int64_t weights = 0;
+  for (const auto& group : block_matrices(model, block)) weights += group.copies * group.rows * group.columns;
+  return weights;
 }
 
 std::int64_t kv_bytes_per_token(const ModelDescription& model) {
-  return 2 * std::int64_t{model.layers} * kv_width(model);
+  const auto& latent = model.latent;
+  const std::int64_t elements =
+      latent.kv_rank > 0 ? latent.kv_rank + latent.rope_dim : 2 * std::int64_t{kv_width(model)};
+  return model.layers * elements;
 }
 
 }  // namespace ouro::llm

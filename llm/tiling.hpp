@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "llm/capacity.hpp"
 #include "llm/model.hpp"
 #include "wafer/core_model.hpp"
 

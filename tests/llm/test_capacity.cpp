@@ -53,7 +53,7 @@ TEST_P(CapacityTable, IsReproducedInEveryColumn) {
   const auto capacity = wafers(row.wafers);
 
   EXPECT_NEAR(block_weight_bytes(model) * 1e-6, row.block_megabytes, 0.05);  // printed to one decimal
-  EXPECT_EQ(weight_cores_per_block(model, capacity), row.cores_per_block);
+  EXPECT_EQ(weight_cores_of_block(model, capacity), row.cores_per_block);
   EXPECT_EQ(weight_cores(model, capacity), row.cores);
   EXPECT_EQ(free_cores(model, capacity), row.free_cores);
   EXPECT_EQ(kv_bytes_per_token(model), row.kv_bytes);
@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(Models, CapacityTable, ::testing::ValuesIn(kTable));
 TEST(Capacity, CutsABlockIntoMatricesWithAllOfItsWeights) {
   const auto model = shipped_model("qwen-32b");
   std::int64_t weights = 0;
-  for (const auto& group : block_matrices(model)) weights += group.rows * group.columns;
+  for (const auto& group : block_matrices(model, 0)) weights += group.rows * group.columns;
   EXPECT_EQ(weights, block_weight_bytes(model));
 }
 
