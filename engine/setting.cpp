@@ -108,6 +108,14 @@ std::int64_t Setting::as_bits() const {
   return quantity(bit_units());
 }
 
+std::int64_t Setting::as_bytes_per_second() const {
+  const auto bandwidth = quantity(bandwidth_units());
+  constexpr std::int64_t kMost = 1'000'000'000'000'000;
+  if (bandwidth < 1 || bandwidth > kMost)
+    throw refusal("is not the bandwidth of a link", "more than 0, and at most \"1000 TB/s\"");
+  return bandwidth;
+}
+
 std::int64_t Setting::as_femtojoules(std::string_view per) const {
   return quantity(energy_units(per));
 }

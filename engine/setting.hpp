@@ -50,6 +50,8 @@ class Setting {
   std::int64_t as_bytes() const;
   /// "256 bit".
   std::int64_t as_bits() const;
+  /// Of a bandwidth such as "12 GB/s"; more than 0.
+  std::int64_t as_bytes_per_second() const;
   /// "0.05 pJ/MAC" with per = "/MAC"; a whole number of femtojoules.
   std::int64_t as_femtojoules(std::string_view per) const;
   /// "3 kW".

@@ -54,7 +54,7 @@ engine::Channels DieProcess::channels() const {
     channels.to.push_back({kControllerLp, control_latency_});
   for (const auto direction : wafer::kDirections) {
     const auto neighbour = geometry_.neighbour(die_, direction);
-    if (neighbour) channels.to.push_back({die_lp(*neighbour), noc.die_lookahead()});
+    if (neighbour) channels.to.push_back({die_lp(*neighbour), noc.die_lookahead(geometry_, die_, direction)});
   }
   if (geometry_.die_of(noc.host) == die_) channels.to.push_back({kHostLp, noc.die_lookahead()});
   return channels;
@@ -132,6 +132,9 @@ void DieProcess::count_buffer(const Message& message) {  // written once and rea
 void DieProcess::count_travel(const Message& message, const wafer::Travel& travel) {
   ledger_.count(message.stage, message.token().phase(), Component::hop, travel.hop_bits);
   ledger_.count(message.stage, message.token().phase(), Component::die_crossing, travel.crossing_bits);
+  if (travel.joint_bits > 0) {
+    ledger_.count(message.stage, message.token().phase(), Component::wafer_crossing, travel.joint_bits);
+  }
 }
 
 void DieProcess::forward(Message message, const Onward& onward) {

@@ -68,6 +68,7 @@ void LoneToken::count_buffer(Stage stage, int flits) {
 void LoneToken::count_travel(Stage stage, const wafer::Travel& travel) {
   counts(stage)[Component::hop] += travel.hop_bits;
   counts(stage)[Component::die_crossing] += travel.crossing_bits;
+  counts(stage)[Component::wafer_crossing] += travel.joint_bits;
 }
 
 void LoneToken::send(Stage stage, CoreId from, CoreId to, std::int64_t bytes, Arrived arrived) {

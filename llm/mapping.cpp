@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "engine/error.hpp"
 
 namespace ouro::llm {
@@ -9,10 +12,10 @@ namespace {
 
 using wafer::CoreId;
 
-/// Hands out cores along a line.
+/// The live cores of a wafer, handed out along the snake.
 class CoreLine {
  public:
-  explicit CoreLine(std::vector<CoreId> cores) : cores_{std::move(cores)} {}
+  void append(CoreId core) { cores_.push_back(core); }
 
   std::vector<CoreId> take(std::size_t count) {
     const auto begin = cores_.begin() + static_cast<std::ptrdiff_t>(taken_);
@@ -20,15 +23,78 @@ class CoreLine {
     return {begin, begin + static_cast<std::ptrdiff_t>(count)};
   }
 
+  std::size_t left() const { return cores_.size() - taken_; }
+
  private:
   std::vector<CoreId> cores_;
   std::size_t taken_ = 0;
 };
 
+std::vector<CoreLine> live_cores(const wafer::Geometry& geometry, const wafer::Faults& faults) {
+  std::vector<CoreLine> lines(static_cast<std::size_t>(geometry.wafers));
+  for (const auto core : snake_order(geometry)) {
+    if (!faults.core_is_dead(core)) lines[static_cast<std::size_t>(geometry.wafer_of(core))].append(core);
+  }
+  return lines;
+}
+
 std::size_t weight_cores_of_block(const TiledModel& tiled) {
   std::size_t cores = 0;
   for (const auto& group : tiled.block) cores += group.tiles.size();
   return cores;
+}
+
+/// What of the wafers is shared out.
+struct Shares {
+  std::size_t blocks;
+  std::size_t weights_of_block;
+  std::size_t lm_head;  ///< cores; on the last wafer
+};
+
+/// Blocks that fit on each wafer if each has `kv_cores`.
+std::vector<std::size_t> blocks_that_fit(const std::vector<CoreLine>& wafers, const Shares& shares,
+                                         std::size_t kv_cores) {
+  std::vector<std::size_t> fit;
+  fit.reserve(wafers.size());
+  for (std::size_t w = 0; w < wafers.size(); ++w) {
+    const auto lm_head = w + 1 == wafers.size() ? shares.lm_head : 0;
+    const auto cores = std::max(wafers[w].left(), lm_head) - lm_head;
+    fit.push_back(cores / (shares.weights_of_block + kv_cores));
+  }
+  return fit;
+}
+
+/// Most KV cores that each block can have; 0 if there is none for each.
+std::size_t most_kv_cores(const std::vector<CoreLine>& wafers, const Shares& shares) {
+  std::size_t cores = 0;
+  for (const auto& wafer : wafers) cores += wafer.left();
+  const auto weights = shares.blocks * shares.weights_of_block + shares.lm_head;
+  auto kv_cores =
+      cores > weights && wafers.back().left() >= shares.lm_head ? (cores - weights) / shares.blocks : 0;
+  const auto do_not_fit = [&] {
+    const auto fit = blocks_that_fit(wafers, shares, kv_cores);
+    return std::accumulate(fit.begin(), fit.end(), std::size_t{0}) < shares.blocks;
+  };
+  while (kv_cores > 0 && do_not_fit()) --kv_cores;
+  return kv_cores;
+}
+
+engine::InputError too_few_cores(const wafer::Geometry& geometry, const wafer::Faults& faults,
+                                 const ModelDescription& model, const Shares& shares) {
+  const auto needed = static_cast<int>(shares.blocks * (shares.weights_of_block + 1) + shares.lm_head);
+  const auto live = geometry.cores() - faults.dead_cores();
+  const auto dead =
+      faults.dead_cores() == 0 ? std::string{} : fmt::format(" and {} dead ones", faults.dead_cores());
+  const bool several = geometry.wafers > 1;
+  const auto lack = needed > live ? fmt::format("it lacks {}", needed - live)
+                                  : std::string{"too few are together, since each block is on one wafer"};
+  return engine::InputError{
+      "model " + model.name,
+      fmt::format("needs {} cores for weights, LM head and a KV core for each block, and the "
+                  "{} {}{}: {}",
+                  needed, several ? fmt::format("{} wafers have", geometry.wafers) : "wafer has", live, dead,
+                  lack),
+      "a smaller model, larger wafers or more of them fit"};
 }
 
 }  // namespace
@@ -52,33 +118,23 @@ std::vector<CoreId> snake_order(const wafer::Geometry& geometry) {
 
 Mapping map_in_snake_order(const wafer::Geometry& geometry, const wafer::Faults& faults,
                            const ModelDescription& model, const TiledModel& tiled) {
-  const auto blocks = static_cast<std::size_t>(model.layers);
-  const auto weights = weight_cores_of_block(tiled) * blocks + tiled.lm_head.tiles.size();
-  const auto needed = weights + blocks;  // a KV core for each block at least
-  auto order = snake_order(geometry);
-  std::erase_if(order, [&](CoreId core) { return faults.core_is_dead(core); });
-  const auto cores = order.size();
-  if (needed > cores) {
-    const auto dead =
-        faults.dead_cores() == 0 ? std::string{} : fmt::format(" and {} dead ones", faults.dead_cores());
-    throw engine::InputError{
-        "model " + model.name,
-        fmt::format("needs {} cores for weights, LM head and a KV core for each block, and the "
-                    "wafer has {}{}: it lacks {}",
-                    needed, cores, dead, needed - cores),
-        "a smaller model or a larger wafer fits"};
-  }
-  const auto kv_cores = (cores - weights) / blocks;
-  CoreLine line{std::move(order)};
+  const Shares shares{static_cast<std::size_t>(model.layers), weight_cores_of_block(tiled),
+                      tiled.lm_head.tiles.size()};
+  auto wafers = live_cores(geometry, faults);
+  const auto kv_cores = most_kv_cores(wafers, shares);
+  if (kv_cores == 0) throw too_few_cores(geometry, faults, model, shares);
   Mapping mapping;
-  for (std::size_t b = 0; b < blocks; ++b) {
-    auto& block = mapping.blocks.emplace_back();
-    for (std::size_t m = 0; m < kMatrixCount; ++m) {
-      block.tiles[m] = line.take(tiled.block[m].tiles.size());
-      if (static_cast<Matrix>(m) == Matrix::qkv) block.kv = line.take(kv_cores);
+  const auto fit = blocks_that_fit(wafers, shares, kv_cores);
+  for (std::size_t w = 0; w < wafers.size(); ++w) {
+    for (std::size_t i = 0; i < fit[w] && mapping.blocks.size() < shares.blocks; ++i) {
+      auto& block = mapping.blocks.emplace_back();
+      for (std::size_t m = 0; m < kMatrixCount; ++m) {
+        block.tiles[m] = wafers[w].take(tiled.block[m].tiles.size());
+        if (static_cast<Matrix>(m) == Matrix::qkv) block.kv = wafers[w].take(kv_cores);
+      }
     }
   }
-  mapping.lm_head = line.take(tiled.lm_head.tiles.size());
+  mapping.lm_head = wafers.back().take(shares.lm_head);
   return mapping;
 }
 

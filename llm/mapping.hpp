@@ -28,9 +28,10 @@ std::vector<wafer::CoreId> snake_order(const wafer::Geometry& geometry);
 
 /// Blocks one after another along the snake, each in the order of the data flow: QKV, KV, O, gate and up,
 /// down; the LM head last. Dead cores are passed over. The live ones that weights leave free are shared out
-/// evenly as KV cores.
+/// evenly as KV cores. A block is on one wafer; the first of several get as many as fit, and the LM head is
+/// on the last.
 ///
-/// @throws InputError  if the wafer has too few cores; says how many it lacks
+/// @throws InputError  if there are too few cores; says how many are lacking
 Mapping map_in_snake_order(const wafer::Geometry& geometry, const wafer::Faults& faults,
                            const ModelDescription& model, const TiledModel& tiled);
 

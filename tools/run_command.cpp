@@ -149,7 +149,9 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
   if (const auto faults = llm::report_faults(*experiment.plan); faults.faults() > 0)
     logger.info("{}", llm::describe(faults));
   if (llm::usable_lookahead(experiment, prepared.settings.lookahead) != prepared.settings.lookahead)
-    logger.info("engine.lookahead is \"link\": promises do not know ways around dead routers and links");
+    logger.info(
+        "engine.lookahead is \"link\": promises do not know ways around dead routers and links, or between "
+        "wafers");
   if (experiment.model.trained_context > 0 &&
       experiment.summary.longest_context > experiment.model.trained_context) {
     logger.info(

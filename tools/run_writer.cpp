@@ -201,6 +201,7 @@ void RunWriter::write_cores(const llm::System& system) {
   };
   file_.set_attribute("/cores", "columns", std::int64_t{geometry.columns()});
   file_.set_attribute("/cores", "rows", std::int64_t{geometry.rows()});
+  file_.set_attribute("/cores", "wafers", std::int64_t{geometry.wafers});
   file_.set_attribute("/cores", "core_columns_of_die", std::int64_t{geometry.core_columns});
   file_.set_attribute("/cores", "core_rows_of_die", std::int64_t{geometry.core_rows});
   file_.write_strings({"/cores/role_names", "1", "meaning of the numbers in role"}, kRoleNames);

@@ -13,14 +13,15 @@ DieNetwork::DieNetwork(const Geometry& geometry, const NocModel& model, DieId di
       model_{model},
       die_{die},
       corner_{geometry.coordinate(geometry.core_of_die(die, 0))},
+      edge_north_{geometry.leaves_wafer(corner_, Direction::north)},
+      edge_south_{geometry.leaves_wafer({corner_.x, corner_.y + geometry.core_rows - 1}, Direction::south)},
       numbers_{geometry},
       last_(numbers_.count()),
       use_(numbers_.count()),
       earlier_(numbers_.count()) {}
 
-Time DieNetwork::take(std::size_t link, Time head, int flits) {
+Time DieNetwork::take(std::size_t link, Time head, int flits, Duration length) {
   auto& last = last_[link];
-  const Duration length = flits * model_.cycle;
   Time begin = head;
   if (head < last.head) {
     begin = take_gap(link, head, length);
@@ -93,15 +94,20 @@ Onward DieNetwork::walk(Head head, CoreId to, Waypoint via, int flits, Travel& t
   const bool to_host = to == host_id(geometry_);
   const Coordinate target = to_host ? model_.host : geometry_.coordinate(to);
   for (;;) {
-    go_along_leg(head, via.is_none() ? target : geometry_.coordinate(via.core()), flits, travel);
+    const auto end_of_leg = via.is_none() ? target : geometry_.coordinate(via.core());
+    go_along_leg(head, end_of_leg, flits, travel);
     if (!contains(head.at)) return leave_to_die(head, via, flits, travel);
+    if (head.at != end_of_leg) {
+      const auto direction = end_of_leg.y < head.at.y ? Direction::north : Direction::south;
+      return leave_to_wafer(head, direction, via, flits, travel);
+    }
     if (via.is_none()) break;
     via = model_.routing.waypoint(via.core(), geometry_.core_at(target));
   }
   return to_host ? leave_to_host(head.at, flits, head.time, travel) : eject(head.at, flits, head.time);
 }
 
-/// Along x, then along y, as far as this die goes.
+/// Along x, then along y, as far as this die goes: to the next one, but not to the next wafer.
 void DieNetwork::go_along_leg(Head& head, Coordinate target, int flits, Travel& travel) {
   auto& at = head.at;
   const std::int64_t bits = flits * model_.link_bits;
@@ -116,7 +122,8 @@ void DieNetwork::go_along_leg(Head& head, Coordinate target, int flits, Travel& 
     at.x = x;
     if (!contains(at)) return;
   }
-  const int y = std::clamp(target.y, corner_.y - 1, corner_.y + geometry_.core_rows);
+  const int y = std::clamp(target.y, corner_.y - (edge_north_ ? 0 : 1),
+                           corner_.y + geometry_.core_rows - (edge_south_ ? 1 : 0));
   if (y != at.y) {
     const bool south = y > at.y;
     const int hops = std::abs(y - at.y);
@@ -131,6 +138,16 @@ Onward DieNetwork::leave_to_die(const Head& head, Waypoint via, int flits, Trave
   travel.crossing_bits += flits * model_.link_bits;
   return {Onward::To::die, geometry_.core_at(head.at), geometry_.die_of(head.at),
           head.time + model_.die_crossing_latency, via};
+}
+
+Onward DieNetwork::leave_to_wafer(const Head& head, Direction direction, Waypoint via, int flits,
+                                  Travel& travel) {
+  const auto& joint = model_.joint;
+  const Time start = take(link(head.at, static_cast<int>(direction)), head.time + model_.router_latency(),
+                          flits, flits * joint.flit_time);
+  travel.joint_bits += flits * model_.link_bits;
+  const auto to = step(head.at, direction);
+  return {Onward::To::die, geometry_.core_at(to), geometry_.die_of(to), start + joint.passage(flits), via};
 }
 
 Onward DieNetwork::eject(Coordinate at, int flits, Time head) {
@@ -168,6 +185,17 @@ std::span<const Onward> DieNetwork::walk(const MulticastTree& tree, std::uint32_
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& step = steps[i];
     const Time at_router = step.parent < 0 ? head : heads_[static_cast<std::size_t>(step.parent)];
+    if (step.end == MulticastStep::End::wafer) {
+      const Time start =
+          take(step.link, at_router + model_.router_latency(), flits, flits * model_.joint.flit_time);
+      travel.joint_bits += bits;
+      onward_.push_back({Onward::To::die,
+                         CoreId{step.target},
+                         tree.segment(step.target).die,
+                         start + model_.joint.passage(flits),
+                         {}});
+      continue;
+    }
     const Time start = take(step.link, at_router + model_.router_latency(), flits);
     if (step.end == MulticastStep::End::core) {
       const Time tail = start + model_.wire_latency + flits * model_.cycle;

@@ -22,7 +22,8 @@ struct Onward {
 /// How far a packet's bits went; a multicast's bits count once for each link of the tree.
 struct Travel {
   std::int64_t hop_bits = 0;       ///< bits times links between routers, and to the host
-  std::int64_t crossing_bits = 0;  ///< bits times die borders
+  std::int64_t crossing_bits = 0;  ///< bits times die borders of one wafer
+  std::int64_t joint_bits = 0;     ///< bits times links between wafers
 };
 
 /// The links of one die at `packet` fidelity: each remembers until when it is taken.
@@ -75,7 +76,11 @@ class DieNetwork {
     engine::Time end{};    // the link is free again
   };
   /// @return when the head starts over the link
-  engine::Time take(std::size_t link, engine::Time head, int flits);
+  engine::Time take(std::size_t link, engine::Time head, int flits) {
+    return take(link, head, flits, flits * model_.cycle);
+  }
+  /// @param length  for which the packet takes the link
+  engine::Time take(std::size_t link, engine::Time head, int flits, engine::Duration length);
   void forget_ended(std::vector<Turn>& turns) const;
   engine::Time take_gap(std::size_t link, engine::Time head, engine::Duration length);
   /// Crosses `hops` links in a row, the first of them out of the router where `head` is.
@@ -90,6 +95,7 @@ class DieNetwork {
                                Travel& travel);
   void go_along_leg(Head& head, Coordinate target, int flits, Travel& travel);
   Onward leave_to_die(const Head& head, Waypoint via, int flits, Travel& travel);
+  Onward leave_to_wafer(const Head& head, Direction direction, Waypoint via, int flits, Travel& travel);
   Onward eject(Coordinate at, int flits, engine::Time head);
   Onward leave_to_host(Coordinate at, int flits, engine::Time head, Travel& travel);
   engine::Time enter_first_router(CoreId from, int flits, engine::Time ready);
@@ -107,6 +113,8 @@ class DieNetwork {
   const NocModel& model_;
   DieId die_;
   Coordinate corner_;  ///< its north-western core
+  bool edge_north_;    ///< whether there is another wafer beyond its northern border
+  bool edge_south_;
   DieLinks numbers_;
   // by link; apart, since a packet on its way mostly needs the first two only
   std::vector<Turn> last_;

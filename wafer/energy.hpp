@@ -14,14 +14,15 @@ namespace ouro::wafer {
 
 /// What costs energy. Counts are of the unit named by kComponents.
 enum class Component {
-  mac,           ///< 8-bit multiply-accumulates of crossbars
-  htree,         ///< bits between crossbars and the root of the H-tree
-  hop,           ///< bits times links of the mesh crossed, router included
-  die_crossing,  ///< bits times die borders crossed
-  buffer,        ///< bits read from and written to input and output buffers
-  kv_write,      ///< bits of K and V written to crossbars
-  sfu_special,   ///< exponentials, divisions, square roots
-  sfu_simple,    ///< additions, multiplications, comparisons
+  mac,             ///< 8-bit multiply-accumulates of crossbars
+  htree,           ///< bits between crossbars and the root of the H-tree
+  hop,             ///< bits times links of the mesh crossed, router included
+  die_crossing,    ///< bits times die borders crossed
+  wafer_crossing,  ///< bits times links between wafers crossed
+  buffer,          ///< bits read from and written to input and output buffers
+  kv_write,        ///< bits of K and V written to crossbars
+  sfu_special,     ///< exponentials, divisions, square roots
+  sfu_simple,      ///< additions, multiplications, comparisons
 };
 
 struct ComponentInfo {
@@ -29,10 +30,11 @@ struct ComponentInfo {
   std::string_view counted;  ///< unit of its count
 };
 
-inline constexpr std::array<ComponentInfo, 8> kComponents{{{"mac", "MAC"},
+inline constexpr std::array<ComponentInfo, 9> kComponents{{{"mac", "MAC"},
                                                            {"htree", "bit"},
                                                            {"hop", "bit"},
                                                            {"die_crossing", "bit"},
+                                                           {"wafer_crossing", "bit"},
                                                            {"buffer", "bit"},
                                                            {"kv_write", "bit"},
                                                            {"sfu_special", "op"},

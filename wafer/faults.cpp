@@ -21,6 +21,12 @@ void Faults::add(const Fault& fault) {
   }
 }
 
+void Faults::leave_out(CoreId core, Direction direction) {
+  if (dead_.empty()) dead_.resize(static_cast<std::size_t>(geometry_.cores()));
+  network_is_whole_ = false;
+  kill_link(core, direction);
+}
+
 void Faults::kill_core(CoreId core) {
   if (!has(core, kCore)) ++dead_cores_;
   dead_[core.value()] |= kCore;

@@ -28,6 +28,9 @@ class Faults {
   /// @param fault  of a link that does not lead off the wafer
   void add(const Fault& fault);
 
+  /// There is no such link: no fault, but no way either.
+  void leave_out(CoreId core, Direction direction);
+
   bool core_is_dead(CoreId core) const { return has(core, kCore); }
   bool router_is_dead(CoreId core) const { return has(core, kRouter); }
   bool link_is_dead(CoreId core, Direction direction) const { return has(core, bit_of(direction)); }

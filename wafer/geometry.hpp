@@ -7,12 +7,12 @@
 
 namespace ouro::wafer {
 
-/// A core and its router, numbered row by row over the whole wafer.
+/// A core and its router, numbered row by row over the whole grid: those of the first wafer first.
 using CoreId = engine::Id<struct CoreTag>;
 /// A die, numbered row by row.
 using DieId = engine::Id<struct DieTag>;
 
-/// Position on the wafer's core grid: x grows to the east, y to the south.
+/// Position on the grid of cores: x grows to the east, y to the south.
 struct Coordinate {
   int x = 0;
   int y = 0;
@@ -56,20 +56,32 @@ constexpr int distance(Coordinate a, Coordinate b) {
   return apart(a.x, b.x) + apart(a.y, b.y);
 }
 
-/// The grid of cores of one wafer, in dies.
+/// The grid of cores, in dies. Several wafers lie one south of the other in one grid.
 struct Geometry {
   static constexpr int kMostCores = 4'000'000;
 
   int die_columns = 9;
-  int die_rows = 7;
+  int die_rows = 7;       ///< of all wafers
   int core_columns = 13;  ///< of a die
   int core_rows = 17;     ///< of a die
+  int wafers = 1;         ///< with as many rows of dies each
 
   int columns() const { return die_columns * core_columns; }
   int rows() const { return die_rows * core_rows; }
   int cores() const { return columns() * rows(); }
   int dies() const { return die_columns * die_rows; }
   int cores_of_die() const { return core_columns * core_rows; }
+
+  int rows_of_wafer() const { return rows() / wafers; }
+  int cores_of_wafer() const { return cores() / wafers; }
+  int wafer_of(CoreId core) const { return static_cast<int>(core.value()) / cores_of_wafer(); }
+  int wafer_of(DieId die) const { return static_cast<int>(die.value()) / (dies() / wafers); }
+
+  /// Whether a link in that direction leads to another wafer, or would.
+  bool leaves_wafer(Coordinate at, Direction direction) const {
+    const auto to = step(at, direction);
+    return contains(to) && to.y / rows_of_wafer() != at.y / rows_of_wafer();
+  }
 
   bool contains(Coordinate at) const { return at.x >= 0 && at.y >= 0 && at.x < columns() && at.y < rows(); }
 

@@ -65,7 +65,8 @@ MulticastTree::Branch MulticastTree::cross_link(const Geometry& geometry, Branch
     return {from.segment, add_step(from, link, MulticastStep::End::router, 0), to};
   }
   const auto next = static_cast<std::uint32_t>(segments_.size());
-  add_step(from, link, MulticastStep::End::crossing, next);
+  const bool leaves = geometry.leaves_wafer(from.at, direction);
+  add_step(from, link, leaves ? MulticastStep::End::wafer : MulticastStep::End::crossing, next);
   segments_.push_back({geometry.die_of(to), {}});
   return {next, -1, to};
 }

@@ -13,14 +13,15 @@ namespace ouro::wafer {
 /// One link of a multicast tree.
 struct MulticastStep {
   enum class End : std::uint8_t {
-    router,   ///< of the same die: later steps go on from there
-    core,     ///< a destination
-    crossing  ///< the next die
+    router,    ///< of the same die: later steps go on from there
+    core,      ///< a destination
+    crossing,  ///< the next die
+    wafer      ///< the next die, on another wafer
   };
   std::uint16_t link = 0;   ///< number within the die
   std::int16_t parent = 0;  ///< step that leads here, before this one; -1 if the segment begins here
   End end = End::router;
-  std::uint32_t target = 0;  ///< core: its CoreId; crossing: the segment that begins there
+  std::uint32_t target = 0;  ///< core: its CoreId; crossing, wafer: the segment that begins there
 };
 
 /// The part of a multicast tree in one die, from where it enters.

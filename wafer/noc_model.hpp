@@ -4,6 +4,7 @@
 
 #include "engine/time.hpp"
 #include "wafer/geometry.hpp"
+#include "wafer/joint.hpp"
 #include "wafer/router_model.hpp"
 #include "wafer/routing.hpp"
 
@@ -22,7 +23,7 @@ enum class Fidelity {
   stage    ///< none: a model's tokens move from station to station
 };
 
-/// What the network of one wafer is; shared by all dies.
+/// What the network is; shared by all dies.
 ///
 /// At any fidelity, a lone packet of z flits over h links takes (h + 1) (router + wire) + wire + z cycles
 /// from the output buffer of its source to the input buffer of its destination: BookSim2's zero-load latency,
@@ -37,6 +38,7 @@ struct NocModel {
   MulticastMode multicast = MulticastMode::tree;
   Coordinate host;  ///< the core whose router has the link to the host interface, on its west side
   Routing routing;  ///< around dead routers and links
+  Joint joint;      ///< of several wafers
 
   /// Flits of a packet. The head's routing information travels on wires of its own.
   int flits(std::int64_t bytes) const { return static_cast<int>((8 * bytes + link_bits - 1) / link_bits); }
@@ -44,14 +46,23 @@ struct NocModel {
   /// Of a head in an idle router.
   engine::Duration router_latency() const { return router.pipeline_cycles() * cycle; }
 
-  /// Least time from a packet's head entering a die to its entering the next one.
+  /// Least time from a packet's head entering a die to its entering the next one of the same wafer.
   engine::Duration die_lookahead() const { return router_latency() + wire_latency + die_crossing_latency; }
+  /// The same for a neighbour of `die`, perhaps on another wafer.
+  engine::Duration die_lookahead(const Geometry& geometry, DieId die, Direction direction) const {
+    const auto to = geometry.neighbour(die, direction);
+    const bool leaves = to && geometry.wafer_of(*to) != geometry.wafer_of(die);
+    return leaves ? router_latency() + joint.passage(1) : die_lookahead();
+  }
 
-  /// Time that a signal needs from corner to corner of an idle wafer.
+  /// Time that a signal needs from corner to corner of idle wafers, if there are links between wafers on its
+  /// way.
   engine::Duration crossing_time(const Geometry& geometry) const {
-    const int hops = geometry.columns() + geometry.rows() - 2;
-    const int crossings = geometry.die_columns + geometry.die_rows - 2;
-    return hops * (router_latency() + wire_latency) + crossings * die_crossing_latency;
+    const int joints = geometry.wafers - 1;
+    const int hops = geometry.columns() + geometry.rows() - 2 - joints;
+    const int crossings = geometry.die_columns + geometry.die_rows - 2 - joints;
+    return hops * (router_latency() + wire_latency) + crossings * die_crossing_latency +
+           joints * (router_latency() + joint.passage(1));
   }
 };
 

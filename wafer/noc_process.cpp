@@ -86,12 +86,13 @@ std::string NocProcess::name() const {
 
 engine::Channels NocProcess::channels() const {
   // at fidelity flit, a credit is the fastest thing that crosses a border
-  const auto least = flits_ ? model_.cycle + model_.wire_latency + model_.die_crossing_latency - kSetup
-                            : model_.die_lookahead();
+  const auto credit = model_.cycle + model_.wire_latency + model_.die_crossing_latency - kSetup;
   engine::Channels channels;
   for (const auto direction : kDirections) {
     const auto to = geometry_.neighbour(die_, direction);
-    if (to) channels.to.push_back({engine::LpId{to->value()}, least});
+    if (!to) continue;
+    const auto least = flits_ ? credit : model_.die_lookahead(geometry_, die_, direction);
+    channels.to.push_back({engine::LpId{to->value()}, least});
   }
   return channels;
 }

@@ -19,6 +19,7 @@ constexpr std::int64_t kMostEnergy = 1'000'000'000;  // fJ: a microjoule for one
 constexpr Duration kLongestLatency = std::chrono::hours{1};
 constexpr std::int64_t kLongestFlitLatency = 1000;  // cycles
 constexpr std::int64_t kLargestSide = 1000;         // dies, or cores of a die, in a row
+constexpr std::int64_t kMostWafers = 64;
 
 int read_int(const Config& config, std::string_view key, std::int64_t min, std::int64_t max) {
   return static_cast<int>(config.at(key).as_int(min, max));
@@ -30,8 +31,9 @@ Duration read_cycles(const Config& config, std::string_view key, Duration cycle)
 
 Geometry read_geometry(const Config& config) {
   const auto side = [&](std::string_view key) { return read_int(config, key, 1, kLargestSide); };
-  const Geometry geometry{side("wafer.die_columns"), side("wafer.die_rows"), side("wafer.core_columns"),
-                          side("wafer.core_rows")};
+  const int wafers = read_int(config, "wafer.count", 1, kMostWafers);
+  const Geometry geometry{side("wafer.die_columns"), wafers * side("wafer.die_rows"),
+                          side("wafer.core_columns"), side("wafer.core_rows"), wafers};
   constexpr int kMostCoresOfDie = 5000;  // links of a die are numbered in 16 bits
   if (geometry.cores_of_die() > kMostCoresOfDie) {
     throw config.at("wafer.core_rows")
@@ -41,8 +43,8 @@ Geometry read_geometry(const Config& config) {
   const std::int64_t cores = std::int64_t{geometry.dies()} * geometry.cores_of_die();
   if (cores > Geometry::kMostCores) {
     throw config.at("wafer.core_rows")
-        .refusal(fmt::format("the wafer would have {} cores", cores),
-                 fmt::format("it has at most {}", Geometry::kMostCores));
+        .refusal(fmt::format("there would be {} cores", cores),
+                 fmt::format("at most {}, of all wafers, are simulated", Geometry::kMostCores));
   }
   return geometry;
 }
@@ -76,10 +78,46 @@ RouterModel read_router(const Config& config) {
   return router;
 }
 
+std::vector<int> read_joint_columns(const Config& config, const Geometry& geometry) {
+  if (geometry.wafers == 1) return {};
+  const auto setting = config.at("wafer.joint.columns");
+  const auto listed = setting.as_int_list();
+  if (listed.empty())
+    return evenly_spaced(read_int(config, "wafer.joint.links", 1, geometry.columns()), geometry.columns());
+  std::vector<int> columns;
+  for (const auto column : listed) {
+    if (column < 0 || column >= geometry.columns()) {
+      throw setting.refusal(fmt::format("no core is in column {}", column),
+                            fmt::format("columns are 0 to {}", geometry.columns() - 1));
+    }
+    if (!columns.empty() && column <= columns.back()) {
+      throw setting.refusal(fmt::format("column {} comes after {}", column, columns.back()),
+                            "each once, from west to east");
+    }
+    columns.push_back(static_cast<int>(column));
+  }
+  return columns;
+}
+
+Joint read_joint(const Config& config, const Geometry& geometry, std::int64_t link_bits) {
+  constexpr std::int64_t kSecond = 1'000'000'000'000;  // ps
+  const auto setting = config.at("wafer.joint.bandwidth");
+  const auto bits_per_second = 8 * setting.as_bytes_per_second();
+  // rounded up: in a given time a link carries no more than it can
+  const auto flit_time = (link_bits * kSecond + bits_per_second - 1) / bits_per_second;
+  return {read_joint_columns(config, geometry), Duration{flit_time},
+          config.at("wafer.joint.latency").as_duration(kLongestLatency)};
+}
+
 NocModel read_noc(const Config& config, const Geometry& geometry, Duration cycle) {
   NocModel noc;
   const auto fidelity = config.at("wafer.noc.fidelity").as_choice({"packet", "flit", "stage"});
   const bool flit = fidelity == "flit";
+  if (flit && geometry.wafers > 1) {
+    throw config.at("wafer.count")
+        .refusal(fmt::format("{} wafers cannot be simulated flit by flit", geometry.wafers),
+                 "1, or another wafer.noc.fidelity");
+  }
   noc.fidelity = flit ? Fidelity::flit : fidelity == "stage" ? Fidelity::stage : Fidelity::packet;
   noc.router = read_router(config);
   noc.cycle = cycle;
@@ -104,6 +142,7 @@ NocModel read_noc(const Config& config, const Geometry& geometry, Duration cycle
   }
   const bool tree = config.at("wafer.noc.multicast").as_choice({"tree", "unicast"}) == "tree";
   noc.multicast = tree ? MulticastMode::tree : MulticastMode::unicast;
+  noc.joint = read_joint(config, geometry, noc.link_bits);
   noc.host = {read_int(config, "wafer.host.core_column", 0, 0),
               read_int(config, "wafer.host.core_row", 0, geometry.rows() - 1)};
   return noc;
@@ -205,6 +244,7 @@ EnergyModel read_energy(const Config& config) {
   set(Component::htree, read("energy.htree", "/bit"));
   set(Component::hop, read("energy.hop_wire", "/bit") + read("energy.hop_router", "/bit"));
   set(Component::die_crossing, read("energy.die_crossing", "/bit"));
+  set(Component::wafer_crossing, read("energy.wafer_crossing", "/bit"));
   set(Component::buffer, read("energy.buffer_access", "/bit"));
   set(Component::kv_write, read("energy.sram_write", "/bit"));
   set(Component::sfu_special, read("energy.sfu_special", "/op"));
@@ -218,12 +258,13 @@ WaferModel read_wafer(const Config& config) {
   const auto cycle = config.at("wafer.clock").as_clock_period();
   wafer.noc = read_noc(config, wafer.geometry, cycle);
   wafer.faults = read_faults(config, wafer.geometry, wafer.noc.host);
+  leave_out_links(wafer.geometry, wafer.noc.joint, wafer.faults);
   wafer.noc.routing = make_routing(config, wafer.geometry, wafer.faults, wafer.noc);
   wafer.core = read_core(config, cycle);
   wafer.energy = read_energy(config);
   wafer.host = {config.at("wafer.host.embedding_latency").as_duration(kLongestLatency),
                 config.at("wafer.host.sampling_latency").as_duration(kLongestLatency)};
-  wafer.static_watts = config.at("wafer.static_power").as_watts();
+  wafer.static_watts = wafer.geometry.wafers * config.at("wafer.static_power").as_watts();
   return wafer;
 }
 

@@ -15,7 +15,7 @@ struct HostModel {
   engine::Duration sampling_latency{};
 };
 
-/// All that a wafer is; const, shared by all its dies.
+/// All that a wafer is, or several joined ones; const, shared by all dies.
 struct WaferModel {
   Geometry geometry;
   Faults faults;
@@ -23,7 +23,7 @@ struct WaferModel {
   CoreModel core;
   EnergyModel energy;
   HostModel host;
-  double static_watts = 0;
+  double static_watts = 0;  ///< of all wafers
 
   /// Static energy over a simulated time, in joules. It is apart from the dynamic energies, which are sums
   /// of integers.

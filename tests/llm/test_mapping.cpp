@@ -130,7 +130,7 @@ TEST(SnakeMapping, SaysHowManyCoresAModelLacks) {
   EXPECT_EQ(refusal(Geometry{}, shipped_model("llama-65b")),
             "model llama-65b: needs 15583 cores for weights, LM head and a KV core for each block, and the "
             "wafer has "
-            "13923: it lacks 1660; a smaller model or a larger wafer fits");
+            "13923: it lacks 1660; a smaller model, larger wafers or more of them fit");
 }
 
 TEST(SnakeMapping, TakesAModelAtTheLastCoreAndRefusesItOneCoreBelow) {
@@ -141,7 +141,43 @@ TEST(SnakeMapping, TakesAModelAtTheLastCoreAndRefusesItOneCoreBelow) {
   EXPECT_EQ(
       refusal(line(15), one_core_a_matrix(3)),
       "model toy: needs 16 cores for weights, LM head and a KV core for each block, and the wafer has 15: it "
-      "lacks 1; a smaller model or a larger wafer fits");
+      "lacks 1; a smaller model, larger wafers or more of them fit");
+}
+
+/// One die of one row each, one south of the other.
+Geometry lines(int wafers, int cores) {
+  return {1, wafers, cores, 1, wafers};
+}
+
+TEST(SnakeMapping, PutsEachBlockOnOneOfSeveralWafers) {
+  // 17 cores of each wafer are 2 blocks of 4 weight cores and 4 KV cores; 3 of them leave the LM head a place
+  const Geometry geometry = lines(2, 17);
+  const auto mapping = map(geometry, one_core_a_matrix(3));
+  ASSERT_EQ(mapping.blocks.size(), 3U);
+  for (std::size_t b = 0; b < 3; ++b) {
+    const auto& block = mapping.blocks[b];
+    EXPECT_EQ(block.kv.size(), 4U);
+    auto cores = block.kv;
+    for (const auto& tiles : block.tiles) cores.insert(cores.end(), tiles.begin(), tiles.end());
+    for (const auto core : cores) EXPECT_EQ(geometry.wafer_of(core), b < 2 ? 0 : 1) << core.value();
+  }
+  EXPECT_EQ(geometry.wafer_of(mapping.lm_head.front()), 1);
+}
+
+TEST(SnakeMapping, FitsLlama65bOnTwoWafers) {
+  // 80 blocks of 193; a wafer of 13,923 cores has 40 blocks with 155 KV cores each, the last one 63 cores
+  // of LM head besides: floor((13,923 - 63) / 40) - 193 = 153
+  const Geometry two{9, 14, 13, 17, 2};
+  const auto mapping = map(two, shipped_model("llama-65b"));
+  ASSERT_EQ(mapping.blocks.size(), 80U);
+  for (const auto& block : mapping.blocks) EXPECT_EQ(block.kv.size(), 153U);
+}
+
+TEST(SnakeMapping, SaysThatTooFewCoresAreTogether) {
+  // 2 blocks of 5 cores and an LM head, and wafers of one core
+  EXPECT_THAT(refusal(lines(11, 1), one_core_a_matrix(2)),
+              testing::HasSubstr("the 11 wafers have 11: too few are together, since each block is on one "
+                                 "wafer; a smaller model"));
 }
 
 wafer::Faults dead_cores(const Geometry& geometry, const std::vector<CoreId::Value>& cores) {
