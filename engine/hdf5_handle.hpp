@@ -45,6 +45,9 @@ class Hdf5Calls {
   const std::string& file() const { return file_; }
   /// @param doing  what fails if `result` is negative, such as: write '/energy/total'
   std::int64_t check(std::int64_t result, const std::string& doing) const;
+  /// Why the last call failed: the innermost reason that HDF5 gives, and whether the disk is full, which it
+  /// does not say.
+  std::string reason() const;
   Hdf5Handle own(Hdf5Id id, Hdf5Handle::Close close, const std::string& doing) const {
     return {check(id, doing), close};
   }
@@ -52,8 +55,5 @@ class Hdf5Calls {
  private:
   std::string file_;
 };
-
-/// As HDF5 gives it for the last failed call: the innermost reason.
-std::string hdf5_reason();
 
 }  // namespace ouro::engine

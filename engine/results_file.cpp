@@ -178,7 +178,7 @@ void ResultsFile::commit() {
   bool is_closed = true;
   for (auto& [path, list] : lists_) is_closed &= list.close();
   is_closed &= file_.close();
-  const auto reason = is_closed ? "another rank could not write all of it" : hdf5_reason();
+  const auto reason = is_closed ? "another rank could not write all of it" : calls_.reason();
   if (mpi_reduce_all(comm_, is_closed ? 1 : 0, MPI_MIN) == 0) {
     throw InputError{calls_.file(), fmt::format("cannot be completed: {}", reason)};
   }
