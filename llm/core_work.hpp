@@ -16,25 +16,55 @@ struct SfuWork {
   engine::Duration time{};
   std::int64_t special = 0;
   std::int64_t simple = 0;
+
+  /// One after the other.
+  SfuWork& operator+=(const SfuWork& other) {
+    time += other.time;
+    special += other.special;
+    simple += other.simple;
+    return *this;
+  }
 };
 
 inline SfuWork residual_work(const wafer::CoreModel& core, std::int64_t elements) {
   return {core.sfu(elements), 0, elements};
 }
 
-/// RMSNorm: square and add, then scale by 1 / root and by the weights.
-inline SfuWork norm_work(const wafer::CoreModel& core, std::int64_t elements) {
+/// RMSNorm: square and add, then scale by 1 / root and by the weights. LayerNorm: add; subtract the mean,
+/// square and add; scale by 1 / root, by the weights, and add the biases.
+inline SfuWork norm_work(const wafer::CoreModel& core, std::int64_t elements, Norm norm) {
+  if (norm == Norm::layer) return {3 * core.sfu(elements), 3, 7 * elements};
   return {2 * core.sfu(elements), 2, 4 * elements};
 }
 
-/// Adds the 32-bit sums of a strip that began on the core before.
+/// Softmax of the logits (maximum; exponentials and sum; scaling), then the largest one again and again.
+inline SfuWork routing_work(const wafer::CoreModel& core, const Experts& experts) {
+  const std::int64_t routed = experts.routed;
+  return {(3 + experts.per_token) * core.sfu(routed), routed + 1, (3 + experts.per_token) * routed};
+}
+
+/// Puts the outputs of a token's experts together: those of the routed ones scaled by their shares, all
+/// added.
+inline SfuWork combining_work(const wafer::CoreModel& core, std::int64_t elements, const Experts& experts) {
+  const std::int64_t operations = 2 * experts.per_token + experts.shared - 1;
+  return {operations * core.sfu(elements), 0, operations * elements};
+}
+
+/// Adds to 32-bit sums: those of a strip that began on the core before, or biases.
 inline SfuWork sums_work(const wafer::CoreModel& core, std::int64_t columns) {
   return {core.sfu(columns), 0, columns};
 }
 
-/// SiLU(gate) x up: exponential and division; an addition, two products.
-inline SfuWork activation_work(const wafer::CoreModel& core, std::int64_t outputs) {
-  return {2 * core.sfu(outputs), 2 * outputs, 3 * outputs};
+/// x / (1 + exp(-x)) as SiLU: exponential and division; an addition, a product. GELU is the same of 1.702 x,
+/// ReLU a comparison. A gated output is one more product.
+///
+/// Source of GELU's approximation: D. Hendrycks and K. Gimpel, arXiv 1606.08415, section 2.
+inline SfuWork activation_work(const wafer::CoreModel& core, std::int64_t outputs, Activation activation,
+                               bool gated) {
+  const std::int64_t product = gated ? outputs : 0;
+  if (activation == Activation::relu) return {(gated ? 2 : 1) * core.sfu(outputs), 0, outputs + product};
+  const std::int64_t scaling = activation == Activation::gelu ? outputs : 0;
+  return {2 * core.sfu(outputs), 2 * outputs, 2 * outputs + scaling + product};
 }
 
 /// Attention of one KV head.
@@ -99,6 +129,17 @@ inline TileWork tile_work(const wafer::CoreModel& core, const TiledGroup& group,
   const std::int64_t output_bits = 32 * std::int64_t{tile.finished_columns + tile.partial_columns};
   return {core.htree(input_bits), core.crossbar_pass(tile.busiest_rows), core.htree(output_bits),
           input_bits + output_bits};
+}
+
+/// From all sums of a tile to its outputs.
+inline SfuWork finishing_work(const wafer::CoreModel& core, const TiledGroup& group, const Tile& tile) {
+  SfuWork work;
+  if (tile.takes_partial) work += sums_work(core, group.strip_columns);
+  if (tile.slices.empty()) return work;
+  if (group.bias) work += sums_work(core, tile.finished_columns);
+  if (group.activation)
+    work += activation_work(core, tile.slices.front().bytes, *group.activation, group.gated);
+  return work;
 }
 
 /// What a KV core with heads of this size sends on: outputs to the O station; to the core of the newest

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/logical_process.hpp"
 #include "llm/traffic.hpp"
@@ -16,6 +17,7 @@ namespace ouro::llm {
 struct StationUse {
   std::int64_t tokens = 0;
   engine::Duration stalled{};  ///< sum over tokens: ready, but the next station's buffer was full
+  std::vector<std::int64_t> expert_tokens{};  ///< gate and up: by expert, the tokens that it worked for
 };
 
 /// One die of the wafer, at whatever fidelity: what it leaves for the results.

@@ -41,6 +41,9 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       core.station = std::make_unique<Station>();
       core.station->number = role.home_of;
       core.station->credits = plan.window();
+      const auto& station = station_plan(role.home_of);
+      if (station.routes)
+        core.station->use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
     }
     if (role.kv_ring >= 0)
       core.attention = std::make_unique<Attention>(KvCore{core_model_, plan.blocks_of_page()});
@@ -154,12 +157,22 @@ void DieProcess::forward(Message message, const Onward& onward) {
   }
 }
 
-void DieProcess::multicast(Message message, const StationPlan& station, std::int64_t bytes) {
+void DieProcess::multicast_to_experts(const Message& message, Station& station) {
+  const auto& plan = station_plan(station);
+  const auto chosen = plan_.routing().choose(kv_.request_of(message.slot), message.position, plan.block);
+  for (const int expert : chosen) {
+    send_along_trees(message, plan, static_cast<std::size_t>(expert) * plan.trees_at_once());
+    if (plan.routes) ++station.use.expert_tokens[static_cast<std::size_t>(expert)];
+  }
+}
+
+/// @param first  of the trees that go out together
+void DieProcess::send_along_trees(Message message, const StationPlan& station, std::size_t first) {
   message.kind = MessageKind::multicast;
   message.stage = station.tile_stage;
-  message.flits = static_cast<std::uint16_t>(plan_.wafer().noc.flits(bytes));
+  message.flits = static_cast<std::uint16_t>(plan_.wafer().noc.flits(station.group->rows));
   const auto destinations = static_cast<std::int64_t>(station.cores->size() / station.trees.size());
-  for (std::size_t i = 0; i < station.trees.size(); ++i) {
+  for (std::size_t i = first; i < first + station.trees_at_once(); ++i) {
     message.head = static_cast<std::uint16_t>(i);
     count_buffer(message);
     traffic_.sent(message.flits, destinations);
@@ -214,6 +227,7 @@ void DieProcess::arrive(const Message& message, CoreId core_id, Time tail) {
 // -------------------------------------------------------------------------------------------------
 
 Time DieProcess::use_sfu(Core& core, Time from, const SfuWork& work, int block, Stage stage, Phase phase) {
+  if (work.time == Duration{}) return from;  // nothing to do waits for nothing
   ledger_.count(stage, phase, Component::sfu_special, work.special);
   ledger_.count(stage, phase, Component::sfu_simple, work.simple);
   const Time start = std::max(from, core.sfu_free);
@@ -230,13 +244,8 @@ void DieProcess::gather_at_station(const Message& message, CoreId core_id, Time 
   const auto whole = station.gather.add(message.number, 0, plan.expected_packets, tail);
   if (!whole) return;
 
-  const auto elements = plan.group->rows;
-  Time done = *whole;
-  const auto use = [&](const SfuWork& work) {
-    done = use_sfu(home, done, work, plan.block, plan.home_stage, message.token().phase());
-  };
-  if (plan.adds_residual) use(residual_work(core_model_, elements));
-  if (plan.normalises) use(norm_work(core_model_, elements));
+  const Time done =
+      use_sfu(home, *whole, plan_.home_work(plan), plan.block, plan.home_stage, message.token().phase());
   Message ready = message;
   ready.kind = MessageKind::station_ready;
   ready.at = core_id.value();
@@ -278,15 +287,21 @@ void DieProcess::launch(Station& station, const Token& token) {
     --station.credits;
     Message message{.station = static_cast<std::uint16_t>(station.number)};
     message.set_token(token);
-    multicast(message, plan, plan.group->rows);
+    if (plan.group->experts > 0) {
+      multicast_to_experts(message, station);
+    } else {
+      send_along_trees(message, plan, 0);
+    }
   } else {
     retire(token);
   }
-  if (plan.sends_residual) {
-    Message residual{.cargo = Cargo::residual, .stage = plan.home_stage};
-    residual.set_token(token);
-    send(residual, plan.home, station_plan(station.number + 2).home, plan.group->rows);
-  }
+  const auto send_vector = [&](Cargo cargo, int ahead) {
+    Message vector{.cargo = cargo, .stage = plan.home_stage};
+    vector.set_token(token);
+    send(vector, plan.home, station_plan(station.number + ahead).home, plan.group->rows);
+  };
+  if (plan.sends_vector) send_vector(Cargo::activations, 1);
+  if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to);
   return_credit(station, token);
 }
 
@@ -343,13 +358,8 @@ void DieProcess::add_tile_part(const Message& message, CoreId core_id, Time at) 
   const auto whole = tile_core.tile_parts.add(message.number, 0, tile.takes_partial ? 2 : 1, at);
   if (!whole || (tile.slices.empty() && !tile.partial_waits)) return;
 
-  Time done = *whole;
-  const auto use = [&](const SfuWork& work) {
-    done = use_sfu(tile_core, done, work, station.block, station.tile_stage, message.token().phase());
-  };
-  if (tile.takes_partial) use(sums_work(core_model_, station.group->strip_columns));
-  if (station.activates() && !tile.slices.empty())
-    use(activation_work(core_model_, tile.slices.front().bytes));
+  const Time done = use_sfu(tile_core, *whole, finishing_work(core_model_, *station.group, tile),
+                            station.block, station.tile_stage, message.token().phase());
   Message finished = message;
   finished.kind = MessageKind::tile_done;
   finished.at = core_id.value();

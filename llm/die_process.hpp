@@ -102,7 +102,8 @@ class DieProcess final : public Die {
   // the network
   void send(Message message, wafer::CoreId from, wafer::CoreId to, std::int64_t bytes);
   void forward(Message message, const wafer::Onward& onward);
-  void multicast(Message message, const StationPlan& station, std::int64_t bytes);
+  void multicast_to_experts(const Message& message, Station& station);
+  void send_along_trees(Message message, const StationPlan& station, std::size_t first);
   void forward_multicast(Message message, std::span<const wafer::Onward> onward);
   void count_buffer(const Message& message);
   void count_travel(const Message& message, const wafer::Travel& travel);

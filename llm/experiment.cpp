@@ -62,6 +62,14 @@ void check_requests_left(const Experiment& experiment) {
                    "at least one is needed"};
 }
 
+RoutingOptions read_routing(const Config& config, const ModelDescription& model, std::uint64_t seed) {
+  const auto weights = config.at("model.expert_weights");
+  if (!weights.as_string().empty() && model.experts.routed == 0)
+    throw weights.refusal(fmt::format("model {} has no experts", model.name), "leave it empty");
+  return {
+      .skew = config.at("model.expert_skew").as_number(0, 10), .weights = weights.as_string(), .seed = seed};
+}
+
 engine::Setting setting_of_model(const Config& config) {
   const bool imported = !config.at("model.config").as_string().empty();
   return config.at(imported ? "model.config" : "model.name");
@@ -71,9 +79,8 @@ engine::Setting setting_of_model(const Config& config) {
 void check_is_simulated(const Config& config, const ModelDescription& model) {
   const auto refuse = [&](std::string_view what) {
     throw setting_of_model(config).refusal(fmt::format("model {}: {} is not simulated", model.name, what),
-                                           "a dense decoder with full attention is");
+                                           "a decoder with full attention is");
   };
-  if (model.experts.routed > 0) refuse("a mixture of experts");
   if (model.latent.kv_rank > 0) refuse("latent attention");
   if (model.encoder_layers > 0) refuse("an encoder");
 }
@@ -130,6 +137,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   experiment->model = std::move(imported.model);
   experiment->model_notes = std::move(imported.notes);
   experiment->workload = read_workload_options(config);
+  experiment->routing = read_routing(config, experiment->model, experiment->workload.seed);
   experiment->control_latency = read_control_latency(config, experiment->wafer);
   const auto candidates = config.at("serving.candidates_per_core").as_int(1, 65536);
   check_is_simulated(config, experiment->model);
@@ -137,7 +145,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
       tile_model(experiment->model, experiment->wafer.core, static_cast<int>(candidates) * kCandidateBytes);
   auto mapping = map_model(config, *experiment, tiled);
   experiment->plan = std::make_unique<PipelinePlan>(experiment->wafer, experiment->model, std::move(tiled),
-                                                    std::move(mapping));
+                                                    std::move(mapping), experiment->routing);
   const auto source = make_source(experiment->workload);
   experiment->summary = summarise(*source);
   check_requests_left(*experiment);

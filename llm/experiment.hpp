@@ -19,6 +19,7 @@ struct Experiment {
   wafer::WaferModel wafer;
   ModelDescription model;
   std::vector<std::string> model_notes;  ///< of its import
+  RoutingOptions routing;
   WorkloadOptions workload;
   WorkloadSummary summary;  ///< of the whole workload, read once before the simulation
   ServingOptions serving;

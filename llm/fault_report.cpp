@@ -31,7 +31,9 @@ class Flows {
       const std::span home{&station.home, 1};
       add(home, *station.cores);
       add(home, {i == 0 ? &host : &stations[i - 1].home, 1});  // credits
-      if (station.sends_residual) add(home, {&stations[i + 2].home, 1});
+      if (station.sends_vector) add(home, {&stations[i + 1].home, 1});
+      if (station.residual_to > 0)
+        add(home, {&stations[i + static_cast<std::size_t>(station.residual_to)].home, 1});
       add_partial_sums(station);
       if (station.is_lm_head) {
         add(*station.cores, {&host, 1});

@@ -82,10 +82,12 @@ void ForesightBuilder::outputs_of_head(std::size_t station, CoreId core, const V
 
 void ForesightBuilder::launched_by(std::size_t station, const Visit& visit) const {
   const auto& plan = plan_.stations()[station];
-  if (plan.sends_residual) {
-    visit(
-        {plan.home, plan_.stations()[station + 2].home, Cargo::residual, wafer_.noc.flits(plan.group->rows)});
-  }
+  const auto send_vector = [&](Cargo cargo, int ahead) {
+    const auto& to = plan_.stations()[station + static_cast<std::size_t>(ahead)];
+    visit({plan.home, to.home, cargo, wafer_.noc.flits(plan.group->rows)});
+  };
+  if (plan.sends_vector) send_vector(Cargo::activations, 1);
+  if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to);
   visit({plan.home, station == 0 ? host() : plan_.stations()[station - 1].home, Cargo::credit, 1});
 }
 
@@ -172,13 +174,8 @@ Duration ForesightBuilder::tile_time(std::size_t station, std::size_t index) con
 
 /// From all its sums to a tile's outputs.
 Duration ForesightBuilder::finishing_time(std::size_t station, std::size_t index) const {
-  const auto& plan = plan_.stations()[station];
-  const auto& tile = plan.group->tiles[index];
-  Duration time{};
-  if (tile.takes_partial) time += wafer_.core.sfu(plan.group->strip_columns);
-  if (!plan.is_lm_head && plan.matrix == Matrix::gate_up && !tile.slices.empty())
-    time += 2 * wafer_.core.sfu(tile.slices.front().bytes);
-  return time;
+  const auto& group = *plan_.stations()[station].group;
+  return finishing_work(wafer_.core, group, group.tiles[index]).time;
 }
 
 /// From a query to the output of its head: one token, nothing to write.
@@ -191,9 +188,7 @@ Duration ForesightBuilder::attention_time() const {
 
 /// From the last part of a token's vector to the token's being ready.
 Duration ForesightBuilder::station_time(std::size_t station) const {
-  const auto& plan = plan_.stations()[station];
-  const auto operation = wafer_.core.sfu(plan.group->rows);
-  return (plan.adds_residual ? operation : Duration{}) + (plan.normalises ? 2 * operation : Duration{});
+  return plan_.home_work(plan_.stations()[station]).time;
 }
 
 // ---- between two stations
@@ -327,8 +322,9 @@ bool ForesightBuilder::relax_station(std::size_t station) {
   if (!is_here(plan.home)) return false;
   auto times = beyond(station, multicasts_[station]);
   launched_by(station, [&](const Flow& flow) {
-    if (flow.cargo == Cargo::residual) {
-      lower_by_flow(times, flow, from_arrival(station + 2), wafer_.noc.wire_latency);
+    if (flow.cargo != Cargo::credit) {
+      const auto to = static_cast<std::size_t>(plan_.role(flow.to).home_of);
+      lower_by_flow(times, flow, from_arrival(to), wafer_.noc.wire_latency);
     } else {
       lower_by_flow(times, flow, station == 0 ? host_[Foresight::credit] : launches_[station - 1],
                     wafer_.noc.wire_latency);

@@ -15,9 +15,10 @@ KvController::KvController(int cores, int pages_of_core, int heads, int page_tok
   for (auto& sequence : sequences_) sequence.heads.resize(static_cast<std::size_t>(heads));
 }
 
-void KvController::open(int slot) {
+void KvController::open(int slot, std::uint64_t request) {
   auto& sequence = sequences_[static_cast<std::size_t>(slot)];
   if (sequence.pages != 0) throw engine::ContractError{"a sequence slot was opened while it held KV pages"};
+  sequence.request = request;
   sequence.start = next_start_;
   next_start_ =
       static_cast<int>((next_start_ + std::int64_t{heads_}) % static_cast<std::int64_t>(free_pages_.size()));

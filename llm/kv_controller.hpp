@@ -42,7 +42,9 @@ class KvController {
   std::int64_t pages_free() const { return pages_total_ - pages_used_; }
 
   /// Gives the sequence in `slot` its place in the ring; it must hold no pages.
-  void open(int slot);
+  /// @param request  index of its request
+  void open(int slot, std::uint64_t request = 0);
+  std::uint64_t request_of(int slot) const { return sequences_[static_cast<std::size_t>(slot)].request; }
 
   /// Pages that one head of the sequence has.
   int pages_of(int slot) const { return sequences_[static_cast<std::size_t>(slot)].pages; }
@@ -71,6 +73,7 @@ class KvController {
 
  private:
   struct Sequence {
+    std::uint64_t request = 0;
     int start = 0;  ///< core of head 0's first page
     int pages = 0;  ///< of each head
     std::vector<std::vector<KvExtent>> heads;

@@ -101,10 +101,11 @@ void LoneToken::forward(Stage stage, CoreId to, int flits, const Onward& onward,
   });
 }
 
-void LoneToken::multicast(const StationPlan& station) {
+void LoneToken::multicast(const StationPlan& station, std::size_t first_tree) {
   const int flits = noc_.flits(station.group->rows);
   const auto destinations = static_cast<std::int64_t>(station.cores->size() / station.trees.size());
-  for (const auto& tree : station.trees) {
+  const auto first = station.trees.begin() + static_cast<std::ptrdiff_t>(first_tree);
+  for (const auto& tree : std::span{first, station.trees_at_once()}) {
     passage_.packets += destinations;
     passage_.flits += destinations * flits;
     count_buffer(station.tile_stage, flits);
@@ -149,26 +150,33 @@ Passage LoneToken::pass(int number, const Token& token, const KvController& kv, 
   token_ = token;
   kv_ = &kv;
   const auto& station = station_plan();
-  if (station.adds_residual) use_sfu(station.home_stage, now_, residual_work(core_, station.group->rows));
-  if (station.normalises) use_sfu(station.home_stage, now_, norm_work(core_, station.group->rows));
+  use_sfu(station.home_stage, now_, plan_.home_work(station));
   if (!station.is_lm_head || token.sampled()) {
     if (station.is_lm_head) {
       next_.missing = station.group->senders();
     } else {
       const auto& next = plan_.stations()[static_cast<std::size_t>(number) + 1];
-      next_.missing = next.expected_packets - (next.adds_residual ? 1 : 0);
+      next_.missing = next.expected_packets - (next.residual_from > 0 ? 1 : 0);
     }
     tiles_.clear();
     for (const auto& tile : station.group->tiles) tiles_.push_back({tile.takes_partial ? 2 : 1, {}});
     inputs_.assign(static_cast<std::size_t>(plan_.model().kv_heads), {});
     heads_.assign(static_cast<std::size_t>(plan_.model().kv_heads), {});
     kv_use_.assign(plan_.mapping().blocks.front().kv.size(), {});
-    multicast(station);
+    if (station.group->experts > 0) {
+      const auto chosen = plan_.routing().choose(kv.request_of(token.slot), token.position, station.block);
+      for (const int expert : chosen)
+        multicast(station, static_cast<std::size_t>(expert) * station.trees_at_once());
+    } else {
+      multicast(station, 0);
+    }
   }
-  if (station.sends_residual) {
-    send(station.home_stage, station.home, plan_.stations()[static_cast<std::size_t>(number) + 2].home,
-         station.group->rows, [](Time) {});
-  }
+  const auto send_vector = [&](int ahead, Arrived arrived) {
+    send(station.home_stage, station.home, plan_.stations()[static_cast<std::size_t>(number + ahead)].home,
+         station.group->rows, std::move(arrived));
+  };
+  if (station.sends_vector) send_vector(1, [this](Time tail) { next_.add(tail); });
+  if (station.residual_to > 0) send_vector(station.residual_to, [](Time) {});
   return_credit(number);
   run();
   if (next_.missing != 0) throw engine::ContractError{"a lone token does not reach the next station"};
@@ -220,11 +228,8 @@ void LoneToken::start_pass(const StationPlan& station, CoreId core, Time tail) {
 void LoneToken::add_tile_part(const StationPlan& station, std::size_t index, Time part) {
   const auto& tile = station.group->tiles[index];
   if (!tiles_[index].add(part) || (tile.slices.empty() && !tile.partial_waits)) return;
-  Time done = tiles_[index].whole;
-  if (tile.takes_partial)
-    done = use_sfu(station.tile_stage, done, sums_work(core_, station.group->strip_columns));
-  if (station.activates() && !tile.slices.empty())
-    done = use_sfu(station.tile_stage, done, activation_work(core_, tile.slices.front().bytes));
+  const Time done =
+      use_sfu(station.tile_stage, tiles_[index].whole, finishing_work(core_, *station.group, tile));
   at(done, [=, this, &station] { tile_done(station, index); });
 }
 

@@ -95,7 +95,7 @@ class LoneToken {
 
   void send(Stage stage, wafer::CoreId from, wafer::CoreId to, std::int64_t bytes, Arrived arrived);
   void forward(Stage stage, wafer::CoreId to, int flits, const wafer::Onward& onward, Arrived arrived);
-  void multicast(const StationPlan& station);
+  void multicast(const StationPlan& station, std::size_t first_tree);
   void branch(const StationPlan& station, const wafer::MulticastTree& tree, int flits,
               std::span<const wafer::Onward> onward);
   void count_buffer(Stage stage, int flits);

@@ -18,37 +18,39 @@ using wafer::MulticastTree;
 constexpr int kLeastWindow = 2;  // double buffering
 constexpr int kLargestWindow = 64;
 
-std::vector<MulticastTree> make_trees(const wafer::WaferModel& wafer, CoreId home,
-                                      const std::vector<CoreId>& cores) {
-  std::vector<MulticastTree> trees;
+void add_trees(std::vector<MulticastTree>& trees, const wafer::WaferModel& wafer, CoreId home,
+               std::span<const CoreId> cores) {
   if (wafer.noc.multicast == wafer::MulticastMode::tree) {
     trees.emplace_back(wafer.geometry, home, cores, wafer.noc.routing);
-    return trees;
+    return;
   }
-  trees.reserve(cores.size());
   for (const auto& core : cores)
     trees.emplace_back(wafer.geometry, home, std::span{&core, 1}, wafer.noc.routing);
-  return trees;
 }
 
 }  // namespace
 
 PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescription& model, TiledModel tiled,
-                           Mapping mapping)
-    : wafer_{wafer}, model_{model}, tiled_{std::move(tiled)}, mapping_{std::move(mapping)} {
+                           Mapping mapping, const RoutingOptions& routing)
+    : wafer_{wafer},
+      model_{model},
+      tiled_{std::move(tiled)},
+      mapping_{std::move(mapping)},
+      routing_{model, routing} {
   for (int block = 0; block < blocks(); ++block) add_block(block);
-  const int lm_senders = tiled_.block[static_cast<std::size_t>(Matrix::down)].senders();
+  const bool routed = model_.experts.routed > 0;
   add_station({.group = &tiled_.lm_head,
                .cores = &mapping_.lm_head,
                .block = blocks(),
                .is_lm_head = true,
-               .adds_residual = true,
+               .residual_from = routed ? 3 : 2,
                .normalises = true,
-               .expected_packets = lm_senders + 1,
+               .combines = routed,
+               .expected_packets = tiled_.of(Matrix::down).senders() + 1,
                .home_stage = Stage::head,
                .tile_stage = Stage::head});
   assign_roles();
-  const auto& qkv = tiled_.block[static_cast<std::size_t>(Matrix::qkv)];
+  const auto& qkv = tiled_.of(Matrix::qkv);
   for (int head = 0; head < model_.kv_heads; ++head) {
     head_input_senders_.push_back(qkv.senders_to(head));
     query_senders_.push_back(qkv.query_senders_to(head));
@@ -63,50 +65,67 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
   }
 }
 
+StationPlan PipelinePlan::station_of(int block, Matrix matrix) const {
+  const auto& mapped = mapping_.blocks[static_cast<std::size_t>(block)];
+  return {.group = &tiled_.of(matrix),
+          .cores = &mapped.tiles[static_cast<std::size_t>(matrix)],
+          .block = block,
+          .matrix = matrix};
+}
+
 void PipelinePlan::add_block(int block) {
-  const auto& cores = mapping_.blocks[static_cast<std::size_t>(block)].tiles;
-  const auto group = [&](Matrix m) { return &tiled_.block[static_cast<std::size_t>(m)]; };
-  const auto cores_of = [&](Matrix m) { return &cores[static_cast<std::size_t>(m)]; };
   const bool first = block == 0;
-  add_station({.group = group(Matrix::qkv),
-               .cores = cores_of(Matrix::qkv),
-               .block = block,
-               .matrix = Matrix::qkv,
-               .adds_residual = !first,
-               .normalises = true,
-               .sends_residual = true,
-               .expected_packets = first ? 1 : group(Matrix::down)->senders() + 1,
-               .home_stage = Stage::layer_norm,
-               .tile_stage = Stage::qkv});
-  add_station({.group = group(Matrix::output),
-               .cores = cores_of(Matrix::output),
-               .block = block,
-               .matrix = Matrix::output,
-               .expected_packets = model_.kv_heads,
-               .home_stage = Stage::projection,
-               .tile_stage = Stage::projection});
-  add_station({.group = group(Matrix::gate_up),
-               .cores = cores_of(Matrix::gate_up),
-               .block = block,
-               .matrix = Matrix::gate_up,
-               .adds_residual = true,
-               .normalises = true,
-               .sends_residual = true,
-               .expected_packets = group(Matrix::output)->senders() + 1,
-               .home_stage = Stage::ffn,
-               .tile_stage = Stage::ffn});
-  add_station({.group = group(Matrix::down),
-               .cores = cores_of(Matrix::down),
-               .block = block,
-               .matrix = Matrix::down,
-               .expected_packets = group(Matrix::gate_up)->senders(),
-               .home_stage = Stage::ffn,
-               .tile_stage = Stage::ffn});
+  const bool routed = model_.experts.routed > 0;
+  auto qkv = station_of(block, Matrix::qkv);
+  qkv.residual_from = first ? 0 : routed ? 3 : 2;
+  qkv.residual_to = 2;
+  qkv.normalises = true;
+  qkv.combines = !first && routed;
+  qkv.expected_packets = first ? 1 : tiled_.of(Matrix::down).senders() + 1;
+  qkv.home_stage = Stage::layer_norm;
+  qkv.tile_stage = Stage::qkv;
+  add_station(std::move(qkv));
+
+  auto output = station_of(block, Matrix::output);
+  output.expected_packets = model_.kv_heads;
+  output.home_stage = output.tile_stage = Stage::projection;
+  add_station(std::move(output));
+  add_ffn(block);
+}
+
+/// The station that gathers the attention's output adds the residual and normalises: gate and up, or the
+/// router before it, which hands the vector on.
+void PipelinePlan::add_ffn(int block) {
+  const bool routed = model_.experts.routed > 0;
+  auto first = station_of(block, routed ? Matrix::router : Matrix::gate_up);
+  first.residual_from = 2;
+  first.residual_to = routed ? 3 : 2;
+  first.sends_vector = routed;
+  first.normalises = true;
+  first.expected_packets = tiled_.of(Matrix::output).senders() + 1;
+  first.home_stage = first.tile_stage = Stage::ffn;
+  add_station(std::move(first));
+  if (routed) {
+    auto up = station_of(block, Matrix::gate_up);
+    up.routes = true;
+    up.expected_packets = tiled_.of(Matrix::router).senders() + 1;
+    up.home_stage = up.tile_stage = Stage::ffn;
+    add_station(std::move(up));
+  }
+  auto down = station_of(block, Matrix::down);
+  down.expected_packets = tiled_.of(Matrix::gate_up).senders();
+  down.home_stage = down.tile_stage = Stage::ffn;
+  add_station(std::move(down));
 }
 
 void PipelinePlan::add_station(StationPlan station) {
   station.home = station.cores->front();
-  station.trees = make_trees(wafer_, station.home, *station.cores);
+  const std::span cores{*station.cores};
+  const auto at_once = station.group->experts > 0 ? station.group->tiles_of_expert() : std::ssize(cores);
+  for (std::ptrdiff_t first = 0; first < std::ssize(cores); first += at_once) {
+    add_trees(station.trees, wafer_, station.home,
+              cores.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(at_once)));
+  }
   stations_.push_back(std::move(station));
 }
 
@@ -145,17 +164,34 @@ void PipelinePlan::check_packets() const {
   }
 }
 
-/// With w credits between neighbouring stations, a station's input buffer holds at most the gathered vectors
-/// of w tokens, the residuals of the 2 w that are under way from two stations before, and, since it is its
-/// own first tile, the vectors of w tokens that it works on; a tile's output buffer holds what it makes of
-/// them. Partial sums and the inputs of KV cores are small beside these and are left out.
-int PipelinePlan::largest_window() const {
+SfuWork PipelinePlan::home_work(const StationPlan& station) const {
   const auto& core = wafer_.core;
+  const auto elements = station.group->rows;
+  SfuWork work;
+  if (station.combines) work += combining_work(core, elements, model_.experts);
+  if (station.residual_from > 0) work += residual_work(core, elements);
+  if (station.normalises) work += norm_work(core, elements, model_.norm);
+  if (station.routes) work += routing_work(core, model_.experts);
+  return work;
+}
+
+/// With w credits between neighbouring stations, a station's input buffer holds at most the gathered vectors
+/// of w tokens, the residuals of the n w that are under way from n stations before, and, since it is its own
+/// first tile, the vectors of w tokens that it works on; a tile's output buffer holds what it makes of them.
+/// What experts give is added up as it comes, in 32 bits. Partial sums and the inputs of KV cores are small
+/// beside these and are left out, as are logits.
+int PipelinePlan::largest_window() const {
+  constexpr int kBytesOfSum = 4;
+  const auto& core = wafer_.core;
+  const auto& experts = model_.experts;
   std::int64_t window = kLargestWindow;
   for (const auto& station : stations_) {
-    const std::int64_t input = station.group->rows;
-    const std::int64_t residual = station.adds_residual ? 2 * input : 0;
-    window = std::min(window, core.input_buffer_bytes / (2 * input + residual));
+    const std::int64_t vector = station.group->rows;
+    const std::int64_t input = station.vectors() * vector;
+    const std::int64_t gathered =
+        station.combines ? std::min(experts.per_token + experts.shared, kBytesOfSum) * vector : input;
+    const std::int64_t residual = station.residual_from * vector;
+    window = std::min(window, core.input_buffer_bytes / (gathered + input + residual));
     for (const auto& tile : station.group->tiles) {
       std::int64_t output = 4 * std::int64_t{tile.partial_columns};
       for (const auto& slice : tile.slices) output += slice.bytes;

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "llm/core_work.hpp"
+#include "llm/expert_routing.hpp"
 #include "llm/mapping.hpp"
 #include "llm/model.hpp"
 #include "llm/stage.hpp"
@@ -13,9 +16,10 @@
 
 namespace ouro::llm {
 
-/// A home core in the chain that every token passes: four stations a block (QKV, O, gate and up, down), one
-/// for the LM head. A station gathers a token's vector, normalises it where the model says so, and multicasts
-/// it to the tiles of its group of matrices, whose outputs go on to the next station.
+/// A home core in the chain that every token passes: four stations a block (QKV, O, gate and up, down), with
+/// experts five (the router before gate and up), one for the LM head. A station gathers a token's vector,
+/// normalises it where the model says so, and multicasts it to the tiles of its group of matrices, whose
+/// outputs go on to the next station.
 struct StationPlan {
   wafer::CoreId home{};
   const TiledGroup* group = nullptr;                  ///< what its tiles compute
@@ -23,14 +27,24 @@ struct StationPlan {
   int block = 0;                                      ///< number of blocks for the LM head
   Matrix matrix = Matrix::qkv;                        ///< meaningless for the LM head
   bool is_lm_head = false;
-  bool adds_residual = false;  ///< one more packet than the senders before it: the residual
+  int residual_from = 0;      ///< stations back, the one whose residual is added here; 0 for none
+  int residual_to = 0;        ///< stations ahead, the one that adds the vector again; 0 for none
+  bool sends_vector = false;  ///< as it is to the next station, too: from the router
   bool normalises = false;
-  bool sends_residual = false;           ///< to the station two ahead
-  int expected_packets = 0;              ///< until a token is complete here
+  bool combines = false;                 ///< the outputs of the experts of the station before
+  bool routes = false;                   ///< chooses the experts
+  int expected_packets = 0;              ///< until a token is complete here, with the residual
   Stage home_stage = Stage::layer_norm;  ///< of gathering and normalising
   Stage tile_stage = Stage::qkv;         ///< of its tiles
-  bool activates() const { return !is_lm_head && matrix == Matrix::gate_up; }  ///< tiles apply SiLU
-  std::vector<wafer::MulticastTree> trees{};  ///< one, or one for each tile where multicast is by unicast
+  /// One, or one for each tile where multicast is by unicast. Of experts one after another.
+  std::vector<wafer::MulticastTree> trees{};
+
+  /// Trees of one expert, or all.
+  std::size_t trees_at_once() const {
+    return trees.size() / static_cast<std::size_t>(std::max(group->experts, 1));
+  }
+  /// Vectors that a token has here: those of its experts in front of their down matrices.
+  int vectors() const { return group->experts > 0 && matrix == Matrix::down ? group->active : 1; }
 };
 
 /// What a core is used for. Numbers index the plan; -1 for none.
@@ -48,7 +62,7 @@ class PipelinePlan {
  public:
   /// @throws InputError  if a core's buffers are too small for the model's vectors
   PipelinePlan(const wafer::WaferModel& wafer, const ModelDescription& model, TiledModel tiled,
-               Mapping mapping);
+               Mapping mapping, const RoutingOptions& routing);
   PipelinePlan(const PipelinePlan&) = delete;
   PipelinePlan& operator=(const PipelinePlan&) = delete;
 
@@ -57,6 +71,9 @@ class PipelinePlan {
   const TiledModel& tiled() const { return tiled_; }
   const Mapping& mapping() const { return mapping_; }
   const std::vector<StationPlan>& stations() const { return stations_; }
+  const ExpertRouting& routing() const { return routing_; }
+  /// What the home core of a station does with a token between gathering and sending it on.
+  SfuWork home_work(const StationPlan& station) const;
   wafer::DieId die_of_home(std::size_t station) const {
     return wafer_.geometry.die_of(stations_[station].home);
   }
@@ -68,7 +85,7 @@ class PipelinePlan {
   /// by which no buffer ever overflows.
   int window() const { return window_; }
 
-  int blocks() const { return model_.layers; }
+  int blocks() const { return llm::blocks(model_); }
   int kv_cores_of_block() const { return static_cast<int>(mapping_.blocks.front().kv.size()); }
   int pages_of_core() const;
   /// Tiles that send something of a KV head, and tiles that send queries for it.
@@ -81,6 +98,8 @@ class PipelinePlan {
 
  private:
   void add_block(int block);
+  void add_ffn(int block);
+  StationPlan station_of(int block, Matrix matrix) const;
   void add_station(StationPlan station);
   void assign_roles();
   void check_packets() const;
@@ -90,6 +109,7 @@ class PipelinePlan {
   const ModelDescription& model_;
   TiledModel tiled_;
   Mapping mapping_;
+  ExpertRouting routing_;
   std::vector<StationPlan> stations_;
   std::vector<CoreRole> roles_;
   std::vector<std::uint16_t> index_in_die_;

@@ -86,7 +86,7 @@ bool ServingController::try_admit(const RequestRecord& record, std::int32_t gene
   if (unused_slots_.empty() || kv_.pages_free() - pages_to_admit(known) < pages_to_leave()) return false;
   const int slot = unused_slots_.back();
   unused_slots_.pop_back();
-  kv_.open(slot);
+  kv_.open(slot, record.request.index);
   kv_.grow(slot, options_.static_kv ? options_.reserved_context : known);
   at(slot) = {.record = record, .generated = generated, .known = known, .prefill_until = known};
   running_.push_back(slot);

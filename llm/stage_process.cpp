@@ -32,6 +32,9 @@ StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTimi
                          .coming = boost::circular_buffer<Coming>(window),
                          .ready = boost::circular_buffer<Token>(window),
                          .credits = boost::circular_buffer<Time>(window, Time{})});
+    stations_.back().passes_free.resize(static_cast<std::size_t>(std::max(station.group->experts, 1)));
+    if (station.routes)
+      stations_.back().use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
     if (is_qkv) stations_.back().kv_free.resize(static_cast<std::size_t>(plan.kv_cores_of_block()));
   }
 }
@@ -60,11 +63,12 @@ engine::Channels StageProcess::channels() const {
   };
   for (const auto& station : stations_) {
     const auto& passage = timing_.station(station.number).passage;
+    const auto least = timing_.least(station.number);
     const bool is_last = station.number == last;
     // heads lie anywhere in the ring: a token needs longer than the first outputs of QKV in any case
-    const auto notice = timing_.station(station.number).home_way - Duration{1};
-    add(station.after, is_last ? passage.to_next : std::min(passage.first_output, notice));
-    add(station.before, is_last ? std::min(passage.credit, timing_.retirement().credit) : passage.credit);
+    const auto notice = least.home_way - Duration{1};
+    add(station.after, is_last ? passage.to_next : std::min(least.first_output, notice));
+    add(station.before, is_last ? std::min(passage.credit, timing_.retirement().credit) : least.credit);
     if (is_last) add(kControllerLp, control_latency_);
   }
   const auto& wafer = plan_.wafer();
@@ -168,7 +172,7 @@ void StageProcess::say_later(Station& station, const Launched& launched, Duratio
                   .station = static_cast<std::uint16_t>(station.number + 1),
                   .time_ps = by.count()};
   message.set_token(launched.token);
-  const Time soonest = scheduler_->now() + timing_.station(station.number).home_way - Duration{1};
+  const Time soonest = scheduler_->now() + timing_.least(station.number).home_way - Duration{1};
   scheduler_->send_at(station.after, std::max(launched.last - Duration{1}, soonest), message);
 }
 
@@ -235,9 +239,22 @@ void StageProcess::launch_ready_tokens(Station& station) {
   }
 }
 
+ExpertRouting::Choice StageProcess::choose_experts(Station& station, const Token& token) {
+  const auto& plan = station_plan(station.number);
+  if (plan.group->experts == 0) return {};
+  auto chosen = plan_.routing().choose(kv_.request_of(token.slot), token.position, plan.block);
+  if (plan.routes) {
+    for (const int expert : chosen) ++station.use.expert_tokens[static_cast<std::size_t>(expert)];
+  }
+  return chosen;
+}
+
 void StageProcess::launch(Station& station, const Token& token) {
   const auto& plan = station_plan(station.number);
-  const auto& timing = timing_.station(station.number);
+  const auto chosen = choose_experts(station, token);
+  const auto& working = chosen.empty() ? everything_ : chosen;
+  const auto& timing = plan.group->experts > 0 ? timing_.station(station.number, working, token, kv_)
+                                               : timing_.station(station.number);
   const std::int64_t context = std::int64_t{token.position} + 1;
   const Time now = scheduler_->now();
   ++station.use.tokens;
@@ -253,15 +270,18 @@ void StageProcess::launch(Station& station, const Token& token) {
     last += timing_.slowest(*heads, context) - heads->slowest;
   }
   const Time sent = std::max(now, station.sends_free);
-  const Time start = std::max(sent, station.passes_free);
+  Time start = sent;
+  for (const int expert : working)
+    start = std::max(start, station.passes_free[static_cast<std::size_t>(expert)]);
   if (!retires) {
     place_on_link(station, now);
     const Time own =
         std::max(sent, station.link_free);  // the home core's own tile comes after what is gathered
     const Duration late = std::max(own - start, Duration{});
-    station.link_free = own + timing.multicast;
+    if (timing.multicast > Duration{}) station.link_free = own + timing.multicast;
     station.sends_free = sent + timing.sends;
-    station.passes_free = start + timing.pass;
+    for (const int expert : working)
+      station.passes_free[static_cast<std::size_t>(expert)] = start + timing.pass;
     last += start - now + std::max(late - timing.home_slack, Duration{});
     hold_up_home_outputs(station, station.sends_free);
     station.launched.push_back({token, start + passage.home_output + late,

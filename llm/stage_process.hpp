@@ -66,7 +66,7 @@ class StageProcess final : public Die {
     engine::Time link_free{};                      ///< to the home core
     engine::Time sfu_free{};                       ///< of the home core
     engine::Time sends_free{};                     ///< the link from the home core, of what launches send
-    engine::Time passes_free{};                    ///< the crossbars of its tiles
+    std::vector<engine::Time> passes_free{};       ///< the crossbars of its tiles, by expert
     engine::Time woken_at{};                       ///< a wake-up is under way
     engine::Time last_first{};      ///< when the last token's first part is at the next station
     std::uint32_t next_number = 0;  ///< of the token that is to come next
@@ -95,6 +95,7 @@ class StageProcess final : public Die {
   engine::Time kv_cores_free(const Station& station, const HeadsAtBlock& heads) const;
   void use_kv_cores(Station& station, const HeadsAtBlock& heads, std::int64_t context);
   const HeadsAtBlock& place(Station& station, const Token& token);
+  ExpertRouting::Choice choose_experts(Station& station, const Token& token);
   bool goes_on_elsewhere(const Token& token) const;
   void hand_on(Station& station, const Token& token, engine::Time first, engine::Time last);
   void send_candidates(const Token& token, engine::Duration last);
@@ -113,7 +114,8 @@ class StageProcess final : public Die {
   StageTiming& timing_;
   const KvController& kv_;
   engine::Duration control_latency_;
-  std::vector<Station> stations_;  // in their order
+  std::vector<Station> stations_;              // in their order
+  const ExpertRouting::Choice everything_{0};  ///< expert 0 stands for tiles that all work for every token
   WorkLedger ledger_;
   Traffic traffic_;
   engine::Duration crossbars_busy_{};

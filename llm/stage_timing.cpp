@@ -1,7 +1,6 @@
 #include "llm/stage_timing.hpp"
 
 #include <algorithm>
-#include <map>
 
 namespace ouro::llm {
 
@@ -33,28 +32,46 @@ StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t
     : plan_{plan},
       lone_{plan},
       work_of_context_{difference(attention_work(plan, 2), attention_work(plan, 1))} {
-  const auto& core = plan.wafer().core;
   attention_.emplace_back();
   for (std::int64_t tokens = 1; tokens <= longest_context; ++tokens)
     attention_.push_back(attention_times(plan, tokens));
-  for (const auto& station : plan.stations()) {
-    Duration home{};
-    if (station.adds_residual) home += residual_work(core, station.group->rows).time;
-    if (station.normalises) home += norm_work(core, station.group->rows).time;
-    home_.push_back(home);
-  }
+  for (const auto& station : plan.stations()) home_.push_back(plan.home_work(station).time);
+  by_choice_.resize(plan.stations().size());
   kv.open(0);
   kv.grow(0, 1);
   const auto lm_head = static_cast<int>(plan.stations().size()) - 1;
   retirement_ = lone_.pass(lm_head, {}, kv);
   embedding_ = lone_.from_host(0, plan.wafer().noc.flits(plan.model().hidden_size));
   last_credit_ = lone_.from_host(lm_head, 1);
-  for (int station = 0; station <= lm_head; ++station) add_station(station, kv);
+  for (int station = 0; station <= lm_head; ++station)
+    stations_.push_back(measure(station, {.flags = Token::kSampled}, kv));
 }
 
-void StageTiming::add_station(int number, const KvController& kv) {
+const StageTiming::Station& StageTiming::station(int number, const ExpertRouting::Choice& chosen,
+                                                 const Token& token, const KvController& kv) {
+  constexpr std::size_t kMostChoices = 4096;  // about 4 MB a station
+  auto& known = by_choice_[static_cast<std::size_t>(number)];
+  if (const auto found = known.find(chosen); found != known.end()) return found->second;
+  if (known.size() == kMostChoices) known.clear();
+  return known.emplace(chosen, measure(number, token, kv)).first->second;
+}
+
+StageTiming::Least StageTiming::least(int number) const {
+  const auto& plan = plan_.stations()[static_cast<std::size_t>(number)];
+  const auto& station = stations_[static_cast<std::size_t>(number)];
+  if (plan.group->experts == 0)
+    return {station.passage.first_output, station.home_way, station.passage.credit};
+  const auto& noc = plan_.wafer().noc;
+  Least least{engine::kForever, noc.die_lookahead() + Duration{1}, noc.die_lookahead()};
+  for (const auto& tile : plan.group->tiles) {
+    const auto work = tile_work(plan_.wafer().core, *plan.group, tile);
+    least.first_output = std::min(least.first_output, work.input + work.pass + work.output);
+  }
+  return least;
+}
+
+StageTiming::Station StageTiming::measure(int number, const Token& token, const KvController& kv) {
   constexpr int kVeryLate = 1 << 20;  // cycles
-  const Token token{.flags = Token::kSampled};
   const auto& plan = plan_.stations()[static_cast<std::size_t>(number)];
   const auto& noc = plan_.wafer().noc;
   Station station{.passage = lone_.pass(number, token, kv)};
@@ -63,14 +80,17 @@ void StageTiming::add_station(int number, const KvController& kv) {
   station.home_slack = station.passage.to_next - (late.to_next - home_delay);
   station.home_way = std::max(station.passage.to_next - station.passage.home_output - station.home_slack,
                               noc.die_lookahead() + Duration{1});
-  station.multicast = noc.flits(plan.group->rows) * noc.cycle;
+  const auto vector = noc.flits(plan.group->rows) * noc.cycle;
+  const bool home_works = station.passage.home_output > Duration{};
+  station.multicast = home_works ? vector : Duration{};
   station.gather = gather_flits(number) * noc.cycle;
-  const auto residual = plan.sends_residual ? station.multicast : Duration{};
+  const auto trees = static_cast<std::int64_t>(plan.trees_at_once()) * std::max(plan.group->active, 1);
+  const int vectors = (plan.sends_vector ? 1 : 0) + (plan.residual_to > 0 ? 1 : 0);
   const auto credit = noc.cycle;
-  station.sends = static_cast<std::int64_t>(plan.trees.size()) * station.multicast + residual + credit;
+  station.sends = (trees + vectors) * vector + credit;
   for (const auto& tile : plan.group->tiles)
     station.pass = std::max(station.pass, plan_.wafer().core.crossbar_pass(tile.busiest_rows));
-  stations_.push_back(station);
+  return station;
 }
 
 /// Of what the tiles before send to a station's home core.
@@ -85,6 +105,8 @@ std::int64_t StageTiming::gather_flits(int number) const {
   for (const auto& tile : before.group->tiles) {
     for (const auto& slice : tile.slices) flits += plan_.wafer().noc.flits(slice.bytes);
   }
+  if (before.group->experts > 0) flits = flits / before.group->experts * before.group->active;
+  if (before.sends_vector) flits += plan_.wafer().noc.flits(before.group->rows);
   return flits;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "llm/core_work.hpp"
@@ -51,7 +52,20 @@ class StageTiming {
     /// Least time from when the home core's tile has its outputs until the next station has them.
     engine::Duration home_way{};
   };
+  /// Where experts work: of a first token, but for what is gathered.
   const Station& station(int number) const { return stations_[static_cast<std::size_t>(number)]; }
+  /// Where experts work, of a token that these are chosen for. Valid until the next call.
+  const Station& station(int number, const ExpertRouting::Choice& chosen, const Token& token,
+                         const KvController& kv);
+
+  /// No token takes less.
+  struct Least {
+    engine::Duration first_output{};
+    engine::Duration home_way{};
+    engine::Duration credit{};
+  };
+  Least least(int number) const;
+
   /// At the LM head, of a token that is not sampled.
   const Passage& retirement() const { return retirement_; }
   /// From the router of the host link to the first station's home core, and of a credit to the LM head's.
@@ -78,12 +92,13 @@ class StageTiming {
   HeadsAtBlock place_heads(int qkv, const Token& token, const KvController& kv);
 
  private:
-  void add_station(int number, const KvController& kv);
+  Station measure(int number, const Token& token, const KvController& kv);
   std::int64_t gather_flits(int number) const;
 
   const PipelinePlan& plan_;
   LoneToken lone_;
   std::vector<Station> stations_;
+  std::vector<std::map<ExpertRouting::Choice, Station>> by_choice_;  // by station
   Passage retirement_;
   Passage embedding_;
   Passage last_credit_;

@@ -19,7 +19,7 @@ struct Strips {
 TiledGroup tile_group(const Strips& strips, const wafer::CoreModel& core, const Finish& finish) {
   const std::int64_t strip_length = strips.rows * (strips.columns / core.crossbar_columns);
   const std::int64_t total = strip_length * strips.count;
-  TiledGroup group{strips.rows, strips.columns, {}};
+  TiledGroup group{.rows = strips.rows, .strip_columns = strips.columns};
   for (std::int64_t begin = 0; begin < total; begin += core.word_rows()) {
     const std::int64_t end = std::min(begin + core.word_rows(), total);
     Tile tile;
@@ -83,6 +83,45 @@ TiledGroup tile_dense(std::int64_t rows, std::int64_t outputs, int matrices, con
   });
 }
 
+/// As many experts as are routed and shared. @param group  of one
+TiledGroup repeat_for_experts(const TiledGroup& group, const Experts& experts) {
+  TiledGroup all = group;
+  all.experts = experts.routed + experts.shared;
+  all.active = experts.per_token + experts.shared;
+  all.tiles.clear();
+  for (int expert = 0; expert < all.experts; ++expert) {
+    for (const auto& tile : group.tiles) {
+      all.tiles.push_back(tile);
+      all.tiles.back().expert = expert;
+    }
+  }
+  return all;
+}
+
+/// Its outputs are logits of 32 bits.
+TiledGroup tile_router(const ModelDescription& model, const wafer::CoreModel& core) {
+  const auto& experts = model.experts;
+  auto group = tile_dense(model.hidden_size, experts.routed + (experts.shared_gate ? 1 : 0), 1, core);
+  for (auto& tile : group.tiles) {
+    for (auto& slice : tile.slices) slice.bytes *= 4;
+  }
+  return group;
+}
+
+void tile_ffn(TiledModel& tiled, const ModelDescription& model, const wafer::CoreModel& core) {
+  const bool routed = model.experts.routed > 0;
+  const int ffn = routed ? model.experts.ffn_size : model.ffn_size;
+  auto up = tile_dense(model.hidden_size, ffn, model.gated_ffn ? 2 : 1, core);
+  up.gated = model.gated_ffn;
+  up.activation = model.activation;
+  up.bias = model.ffn_bias;
+  auto down = tile_dense(ffn, model.hidden_size, 1, core);
+  down.bias = model.ffn_bias;
+  tiled.of(Matrix::gate_up) = routed ? repeat_for_experts(up, model.experts) : std::move(up);
+  tiled.of(Matrix::down) = routed ? repeat_for_experts(down, model.experts) : std::move(down);
+  if (routed) tiled.of(Matrix::router) = tile_router(model, core);
+}
+
 TiledGroup tile_lm_head(const ModelDescription& model, const wafer::CoreModel& core, int candidate_bytes) {
   auto group = tile_dense(model.hidden_size, model.vocab_size, 1, core);
   for (auto& tile : group.tiles) {
@@ -100,7 +139,8 @@ int count_tiles(const TiledGroup& group, const std::function<bool(const Slice&)>
 }  // namespace
 
 int TiledGroup::senders() const {
-  return count_tiles(*this, [](const Slice&) { return true; });
+  const int all = count_tiles(*this, [](const Slice&) { return true; });
+  return experts > 0 ? all / experts * active : all;
 }
 
 int TiledGroup::senders_to(int head) const {
@@ -114,9 +154,11 @@ int TiledGroup::query_senders_to(int head) const {
 
 TiledModel tile_model(const ModelDescription& model, const wafer::CoreModel& core, int candidate_bytes) {
   TiledModel tiled;
-  tiled.block = {tile_qkv(model, core), tile_dense(query_width(model), model.hidden_size, 1, core),
-                 tile_dense(model.hidden_size, model.ffn_size, 2, core),
-                 tile_dense(model.ffn_size, model.hidden_size, 1, core)};
+  tiled.of(Matrix::qkv) = tile_qkv(model, core);
+  tiled.of(Matrix::qkv).bias = model.qkv_bias;
+  tiled.of(Matrix::output) = tile_dense(query_width(model), model.hidden_size, 1, core);
+  tiled.of(Matrix::output).bias = model.output_bias;
+  tile_ffn(tiled, model, core);
   tiled.lm_head = tile_lm_head(model, core, candidate_bytes);
   return tiled;
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "llm/model.hpp"
@@ -27,18 +28,27 @@ struct Tile {
   bool partial_waits = false;  ///< those columns began on the core before: the sums wait for its sums
   int finished_columns = 0;    ///< columns of weights whose sums are complete here
   std::vector<Slice> slices;
+  int expert = -1;  ///< whose weights it has; -1 where all tiles work for every token
 };
 
-/// A group of matrices with one input (QKV, O, gate and up, down, LM head) cut into tiles, one a core.
+/// A group of matrices with one input (QKV, O, router, gate and up, down, LM head) cut into tiles, one a
+/// core.
 ///
 /// Output channels are tiled first: strips of columns, one after another, each with all its rows, fill core
-/// after core without a gap. Where a strip crosses from one core to the next, its 32-bit sums travel.
+/// after core without a gap. Where a strip crosses from one core to the next, its 32-bit sums travel. Experts
+/// are cut alike, one after another, each with cores of its own.
 struct TiledGroup {
   std::int64_t rows = 0;  ///< length of the input vector, bytes
   int strip_columns = 0;  ///< columns of weights in a strip
-  std::vector<Tile> tiles;
+  std::vector<Tile> tiles{};
+  bool bias = false;                       ///< added to the sums
+  bool gated = false;                      ///< an output is of two columns, one the other one's gate
+  std::optional<Activation> activation{};  ///< applied to the outputs
+  int experts = 0;                         ///< 0 where all tiles work for every token
+  int active = 0;                          ///< experts that work for a token
 
-  /// Tiles that send anything to the next stage.
+  std::int64_t tiles_of_expert() const { return static_cast<std::int64_t>(tiles.size()) / experts; }
+  /// Tiles that send anything to the next stage for a token.
   int senders() const;
   /// QKV: tiles that send something to this KV head, and those that send queries to it.
   int senders_to(int head) const;
@@ -46,12 +56,16 @@ struct TiledGroup {
 };
 
 /// The groups of a block in the order in which a token meets them.
-enum class Matrix { qkv, output, gate_up, down };
-inline constexpr std::size_t kMatrixCount = 4;
+enum class Matrix { qkv, output, router, gate_up, down };
+inline constexpr std::size_t kMatrixCount = 5;
 
 struct TiledModel {
+  /// The router has no tiles in a model without experts.
   std::array<TiledGroup, kMatrixCount> block;
   TiledGroup lm_head;
+
+  TiledGroup& of(Matrix matrix) { return block[static_cast<std::size_t>(matrix)]; }
+  const TiledGroup& of(Matrix matrix) const { return block[static_cast<std::size_t>(matrix)]; }
 };
 
 /// @param candidate_bytes  what an LM head core sends of its logits to the host

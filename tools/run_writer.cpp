@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 
@@ -35,8 +36,9 @@ std::vector<std::string> names(std::span<const std::string_view> views) {
 }
 
 /// Role numbers of /cores/role.
-enum class Role : std::uint8_t { spare, qkv, kv, output, gate_up, down, lm_head };
-const std::vector<std::string> kRoleNames{"spare", "qkv", "kv", "output", "gate_up", "down", "lm_head"};
+enum class Role : std::uint8_t { spare, qkv, kv, output, gate_up, down, lm_head, router };
+const std::vector<std::string> kRoleNames{"spare",   "qkv",  "kv",      "output",
+                                          "gate_up", "down", "lm_head", "router"};
 
 Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
   if (role.kv_ring >= 0) return Role::kv;
@@ -48,6 +50,8 @@ Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
       return Role::qkv;
     case llm::Matrix::output:
       return Role::output;
+    case llm::Matrix::router:
+      return Role::router;
     case llm::Matrix::gate_up:
       return Role::gate_up;
     case llm::Matrix::down:
@@ -165,6 +169,7 @@ void RunWriter::write_results(const llm::System& system, const RunStatistics& st
   write_cores(system);
   if (follows_packets()) write_links(system);
   write_stages(system, statistics);
+  write_experts(system);
   write_energy(statistics);
   write_kv(system.controller());
   write_timeline(system.controller(), statistics);
@@ -280,13 +285,35 @@ void RunWriter::write_stages(const llm::System& system, const RunStatistics& sta
   }
   MPI_Allreduce(MPI_IN_PLACE, tokens.data(), static_cast<int>(tokens.size()), MPI_INT64_T, MPI_SUM, comm_);
   MPI_Allreduce(MPI_IN_PLACE, stalled.data(), static_cast<int>(stalled.size()), MPI_INT64_T, MPI_SUM, comm_);
-  write_whole<std::int64_t>(
-      {"/stages/home_tokens", "token",
-       "tokens sent on by each home core: QKV, O, gate and up, down of each block, then the LM head"},
-      tokens);
+  write_whole<std::int64_t>({"/stages/home_tokens", "token",
+                             "tokens sent on by each home core: QKV, O, (router,) gate and up, down of each "
+                             "block, then the LM head"},
+                            tokens);
   write_whole<std::int64_t>({"/stages/home_stalled_ps", "ps",
                              "time in which a home core had a token ready and the next buffers were full"},
                             stalled);
+}
+
+void RunWriter::write_experts(const llm::System& system) {
+  const auto& experts = experiment_.model.experts;
+  if (experts.routed == 0) return;
+  const auto all = static_cast<std::size_t>(experts.routed + experts.shared);
+  const auto& stations = experiment_.plan->stations();
+  std::vector<std::int64_t> tokens(static_cast<std::size_t>(experiment_.plan->blocks()) * all);
+  for (const auto* die : system.dies()) {
+    for (std::size_t station = 0; station < stations.size(); ++station) {
+      const auto* use = die->station_use(static_cast<int>(station));
+      if (use == nullptr || !stations[station].routes) continue;
+      std::ranges::copy(use->expert_tokens,
+                        tokens.begin() + stations[station].block * static_cast<std::ptrdiff_t>(all));
+    }
+  }
+  MPI_Allreduce(MPI_IN_PLACE, tokens.data(), static_cast<int>(tokens.size()), MPI_INT64_T, MPI_SUM, comm_);
+  file_.set_attribute("/experts", "routed", std::int64_t{experts.routed});
+  file_.set_attribute("/experts", "per_token", std::int64_t{experts.per_token});
+  write_whole<std::int64_t>({"/experts/tokens", "token",
+                             "tokens that each expert worked for, by block and expert; shared experts last"},
+                            tokens, {all});
 }
 
 void RunWriter::write_energy(const RunStatistics& statistics) {

@@ -36,6 +36,7 @@ class RunWriter {
   void write_cores(const llm::System& system);
   void write_links(const llm::System& system);
   void write_stages(const llm::System& system, const RunStatistics& statistics);
+  void write_experts(const llm::System& system);
   void write_energy(const RunStatistics& statistics);
   void write_kv(const llm::ServingController& controller);
   void write_limits(const llm::ServingTotals& totals);

@@ -47,7 +47,7 @@ class TiledShippedModel : public ::testing::TestWithParam<Row> {
     const std::int64_t kv = std::int64_t{model.kv_heads} * model.head_dim;
     return {{&group(tiled, Matrix::qkv), hidden, query + 2 * kv},
             {&group(tiled, Matrix::output), query, hidden},
-            {&group(tiled, Matrix::gate_up), hidden, 2 * ffn},
+            {&group(tiled, Matrix::gate_up), hidden, (model.gated_ffn ? 2 : 1) * ffn},
             {&group(tiled, Matrix::down), ffn, hidden},
             {&tiled.lm_head, hidden, model.vocab_size}};
   }

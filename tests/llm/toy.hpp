@@ -26,6 +26,8 @@ struct ToyModel {
   int kv_heads = 2;
   int head_dim = 64;
   int vocab = 256;
+  std::string type = "llama";
+  std::string more = "";  ///< keys of a config.json, each after a comma
 };
 
 /// A file of this process that is gone at the end of the scope.
@@ -49,10 +51,11 @@ class TemporaryFile {
 
 inline std::string hugging_face_config(const ToyModel& model) {
   return fmt::format(
-      R"({{"model_type": "llama", "_name_or_path": "toy", "num_hidden_layers": {}, "hidden_size": {},
+      R"({{"model_type": "{}", "_name_or_path": "toy", "num_hidden_layers": {}, "hidden_size": {},
            "intermediate_size": {}, "num_attention_heads": {}, "num_key_value_heads": {}, "head_dim": {},
-           "vocab_size": {}}})",
-      model.layers, model.hidden, model.ffn, model.heads, model.kv_heads, model.head_dim, model.vocab);
+           "vocab_size": {}{}}})",
+      model.type, model.layers, model.hidden, model.ffn, model.heads, model.kv_heads, model.head_dim,
+      model.vocab, model.more);
 }
 
 /// The shipped defaults with this model and `assignments`, such as wafer.die_columns=2.
