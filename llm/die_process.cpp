@@ -102,14 +102,31 @@ void DieProcess::handle(const engine::Event& event, engine::Scheduler& scheduler
       break;
     }
     case MessageKind::release:
+    case MessageKind::keep:
+    case MessageKind::adopt:
+    case MessageKind::drop:
       for (auto& core : cores_) {
-        if (core.attention) core.attention->kv.release(message.slot);
+        if (core.attention) change_kv(core.attention->kv, message);
       }
       break;
     default:
       throw engine::ContractError{name() + " got a message for another LP"};
   }
   ledger_.settle(event.time);
+}
+
+void DieProcess::change_kv(KvCore& kv, const Message& message) {
+  switch (message.kind) {
+    case MessageKind::keep:
+      return kv.keep(message.slot, message.number, static_cast<std::int32_t>(message.position),
+                     static_cast<std::int32_t>(message.target));
+    case MessageKind::adopt:
+      return kv.adopt(message.slot, message.number);
+    case MessageKind::drop:
+      return kv.drop(message.number);
+    default:
+      return kv.release(message.slot);
+  }
 }
 
 // ---- the network
@@ -456,7 +473,7 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   const bool newest = is_newest(token, message.head, core_id);
   const int needed =
       kv_.tokens_on_core(message.slot, message.head, static_cast<int>(token.position), kv_core.role.kv_ring);
-  const auto* stored = newest ? &attention.kv.write(message.slot, message.head)
+  const auto* stored = newest ? &attention.kv.write(message.slot, message.head, page_of(token))
                               : attention.kv.read(message.slot, message.head);
   if (stored == nullptr || stored->tokens < needed) {
     if (newest) throw engine::ContractError{"K and V of a head arrived out of order"};
@@ -562,7 +579,7 @@ bool DieProcess::is_idle() const {
       return false;
     }
     return !core.attention || (core.attention->inputs.empty() && core.attention->partials.empty() &&
-                               core.attention->early.empty() && core.attention->kv.blocks_used() == 0);
+                               core.attention->early.empty() && core.attention->kv.is_idle());
   });
 }
 

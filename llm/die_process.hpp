@@ -128,6 +128,10 @@ class DieProcess final : public Die {
   void send_outputs(const Message& message, wafer::CoreId from, const StationPlan& station, const Tile& tile);
 
   // attention
+  static void change_kv(KvCore& kv, const Message& message);
+  std::int32_t page_of(const Token& token) const {
+    return static_cast<std::int32_t>(token.position) / kv_.page_tokens();
+  }
   KvController::RingCores cores_of_head(const Token& token, int head) const {
     return kv_.cores_of_head(token.slot, head, static_cast<int>(token.position));
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -93,6 +94,16 @@ Mapping map_model(const Config& config, const Experiment& experiment, const Tile
   }
 }
 
+/// A stretch of the prefix cache is whole pages and whole blocks.
+void check_prefix_blocks(const Config& config, const Experiment& experiment) {
+  const auto block = experiment.serving.prefix_block_tokens;
+  const auto page = experiment.wafer.core.kv_block_columns;
+  if (!experiment.serving.prefix_cache || std::max(block, page) % std::min(block, page) == 0) return;
+  throw config.at("workload.prefix_block_tokens")
+      .refusal(fmt::format("blocks of {} tokens and pages of {} have no common bounds to share", block, page),
+               "one is a multiple of the other, or serving.prefix_cache is false");
+}
+
 void check_reservation(const Config& config, const Experiment& experiment, const KvController& kv) {
   const auto reserved = experiment.serving.reserved_context;
   if (!experiment.serving.static_kv || kv.pages_for(reserved) <= kv.pages_total()) return;
@@ -121,8 +132,10 @@ void check_requests_fit(const Config& config, const Experiment& experiment) {
 }  // namespace
 
 KvController Experiment::make_kv_controller() const {
-  return {plan->kv_cores_of_block(), plan->pages_of_core(), model.kv_heads, wafer.core.kv_block_columns,
-          serving.max_running};
+  const int page_tokens = wafer.core.kv_block_columns;
+  const int stretch_pages = std::max(1, serving.prefix_block_tokens / page_tokens);
+  return {plan->kv_cores_of_block(), plan->pages_of_core(), model.kv_heads, page_tokens,
+          serving.max_running,       stretch_pages};
 }
 
 std::unique_ptr<const Experiment> read_experiment(const Config& config) {
@@ -150,6 +163,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   experiment->summary = summarise(*source);
   check_requests_left(*experiment);
   experiment->serving = read_serving_options(config, experiment->workload, experiment->summary);
+  check_prefix_blocks(config, *experiment);
   check_requests_fit(config, *experiment);
   return experiment;
 }

@@ -127,6 +127,9 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
     case MessageKind::sample:
       return now(row(host_, sample));
     case MessageKind::release:
+    case MessageKind::keep:
+    case MessageKind::adopt:
+    case MessageKind::drop:
     case MessageKind::arrival:
     case MessageKind::entered:
     case MessageKind::retired:
@@ -137,7 +140,7 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
     case MessageKind::stage_credit:
       break;
   }
-  std::fill(least.begin(), least.end(), engine::kForever);  // a release leads to nothing
+  std::fill(least.begin(), least.end(), engine::kForever);  // a change of KV leads to nothing
 }
 
 void Foresight::foresee_controllers(std::span<Duration> least) const {

@@ -6,10 +6,12 @@
 
 namespace ouro::llm {
 
-KvController::KvController(int cores, int pages_of_core, int heads, int page_tokens, int sequences)
+KvController::KvController(int cores, int pages_of_core, int heads, int page_tokens, int sequences,
+                           int stretch_pages)
     : heads_{heads},
       page_tokens_{page_tokens},
       pages_total_{std::int64_t{cores} * pages_of_core},
+      stretch_pages_{stretch_pages},
       free_pages_(static_cast<std::size_t>(cores), pages_of_core),
       sequences_(static_cast<std::size_t>(sequences)) {
   for (auto& sequence : sequences_) sequence.heads.resize(static_cast<std::size_t>(heads));
@@ -28,7 +30,9 @@ bool KvController::grow(int slot, std::int64_t tokens) {
   auto& sequence = sequences_[static_cast<std::size_t>(slot)];
   const auto wanted = static_cast<int>((tokens + page_tokens_ - 1) / page_tokens_);
   if (wanted <= sequence.pages) return true;
-  if (std::int64_t{wanted - sequence.pages} * heads_ > pages_free()) return false;
+  const auto more = std::int64_t{wanted - sequence.pages} * heads_;
+  if (more > pages_available()) return false;
+  while (more > pages_free()) evict();
   for (; sequence.pages < wanted; ++sequence.pages) {
     for (int head = 0; head < heads_; ++head) add_page(sequence, head);
   }
@@ -54,18 +58,101 @@ int KvController::next_core_with_room(int from) const {
   throw engine::ContractError{"no KV core has a free page though pages are free"};
 }
 
+void KvController::evict() {
+  const int number = cache_.evict();
+  for (const int core : cache_.at(number).cores) ++free_pages_[static_cast<std::size_t>(core)];
+  pages_used_ -= pages_of_stretch();
+  evicted_.push_back(number);
+}
+
 void KvController::release(int slot) {
   auto& sequence = sequences_[static_cast<std::size_t>(slot)];
+  const auto is_cached = [&](int page) {
+    const auto stretch = static_cast<std::size_t>(page / stretch_pages_);
+    return stretch < sequence.stretches.size() && sequence.stretches[stretch].has_value();
+  };
   for (auto& extents : sequence.heads) {
     for (std::size_t i = 0; i < extents.size(); ++i) {
       const int end = i + 1 < extents.size() ? extents[i + 1].first_page : sequence.pages;
-      const int pages = end - extents[i].first_page;
-      free_pages_[static_cast<std::size_t>(extents[i].core)] += pages;
-      pages_used_ -= pages;
+      for (int page = extents[i].first_page; page < end; ++page) {
+        if (is_cached(page)) continue;
+        ++free_pages_[static_cast<std::size_t>(extents[i].core)];
+        --pages_used_;
+      }
     }
     extents.clear();
   }
+  std::vector<int> cached;
+  for (const auto number : sequence.stretches) {
+    if (number) cached.push_back(*number);
+  }
+  cache_.leave(cached);
+  sequence.stretches.clear();
   sequence.pages = 0;
+}
+
+std::int64_t KvController::shared(int slot) const {
+  const auto& stretches = sequences_[static_cast<std::size_t>(slot)].stretches;
+  return std::count_if(stretches.begin(), stretches.end(), [](const auto& s) { return s.has_value(); });
+}
+
+int KvController::cached_stretches(std::span<const std::uint64_t> keys) const {
+  const auto missing =
+      std::find_if(keys.begin(), keys.end(), [this](std::uint64_t key) { return !cache_.find(key); });
+  return static_cast<int>(missing - keys.begin());
+}
+
+std::int64_t KvController::available_pages_of(std::span<const std::uint64_t> keys) const {
+  const auto unused = std::count_if(keys.begin(), keys.end(), [this](std::uint64_t key) {
+    return cache_.at(*cache_.find(key)).users == 0;
+  });
+  return unused * pages_of_stretch();
+}
+
+std::vector<int> KvController::adopt(int slot, std::span<const std::uint64_t> keys) {
+  auto& sequence = sequences_[static_cast<std::size_t>(slot)];
+  if (sequence.pages != 0) throw engine::ContractError{"a sequence with KV pages was given cached ones"};
+  std::vector<int> numbers;
+  numbers.reserve(keys.size());
+  for (const auto key : keys) {
+    const int number = *cache_.find(key);
+    const auto& cores = cache_.at(number).cores;
+    for (int head = 0; head < heads_; ++head) {
+      auto& extents = sequence.heads[static_cast<std::size_t>(head)];
+      for (int page = 0; page < stretch_pages_; ++page) {
+        const int core = cores[static_cast<std::size_t>(head * stretch_pages_ + page)];
+        if (extents.empty() || extents.back().core != core) extents.push_back({core, sequence.pages + page});
+      }
+    }
+    sequence.pages += stretch_pages_;
+    sequence.stretches.emplace_back(number);
+    cache_.use(number);
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+std::optional<int> KvController::keep(int slot, int stretch, std::uint64_t key) {
+  if (cache_.find(key)) return std::nullopt;
+  auto& sequence = sequences_[static_cast<std::size_t>(slot)];
+  std::vector<int> cores;
+  cores.reserve(static_cast<std::size_t>(pages_of_stretch()));
+  for (int head = 0; head < heads_; ++head) {
+    for (int page = 0; page < stretch_pages_; ++page)
+      cores.push_back(core_of_page(sequence, head, stretch * stretch_pages_ + page));
+  }
+  const int number = cache_.add(key, stretch, std::move(cores));
+  const auto index = static_cast<std::size_t>(stretch);
+  if (sequence.stretches.size() <= index) sequence.stretches.resize(index + 1);
+  sequence.stretches[index] = number;
+  return number;
+}
+
+int KvController::core_of_page(const Sequence& sequence, int head, int page) const {
+  const auto& extents = sequence.heads[static_cast<std::size_t>(head)];
+  const auto next = std::find_if(extents.begin(), extents.end(),
+                                 [page](const KvExtent& extent) { return extent.first_page > page; });
+  return std::prev(next)->core;
 }
 
 KvController::RingCores KvController::cores_of_head(int slot, int head, int position) const {

@@ -2,8 +2,12 @@
 
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
+
+#include "llm/prefix_cache.hpp"
 
 namespace ouro::llm {
 
@@ -19,6 +23,10 @@ struct KvExtent {
 /// blocks. Heads of a sequence start at consecutive cores of the ring, and each sequence starts where the
 /// one before ended, so that the next token's writes are elsewhere than this token's reads (docs/design.md).
 /// A head stays on its core while that has a free page and goes on at the next core of the ring that has one.
+///
+/// Stretches of prompts can be kept in a cache, whose pages sequences with the same prompt share: their
+/// tables name the same pages, and only the last owner gives them back. Pages are shared whole, so a sequence
+/// never writes into a shared one.
 class KvController {
  public:
   /// @param cores           KV cores of a block
@@ -26,7 +34,9 @@ class KvController {
   /// @param heads           KV heads of the model
   /// @param page_tokens     tokens of a page
   /// @param sequences       most that hold pages at a time
-  KvController(int cores, int pages_of_core, int heads, int page_tokens, int sequences);
+  /// @param stretch_pages   pages of a head in a stretch of the cache
+  KvController(int cores, int pages_of_core, int heads, int page_tokens, int sequences,
+               int stretch_pages = 1);
 
   int page_tokens() const { return page_tokens_; }
   /// Pages of all heads that `tokens` tokens of one sequence take.
@@ -40,6 +50,9 @@ class KvController {
   std::int64_t pages_total() const { return pages_total_; }
   std::int64_t pages_used() const { return pages_used_; }
   std::int64_t pages_free() const { return pages_total_ - pages_used_; }
+  /// Used by the cache only: grow() takes them when no page is free.
+  std::int64_t pages_cached() const { return cache_.unused() * pages_of_stretch(); }
+  std::int64_t pages_available() const { return pages_free() + pages_cached(); }
 
   /// Gives the sequence in `slot` its place in the ring; it must hold no pages.
   /// @param request  index of its request
@@ -49,15 +62,35 @@ class KvController {
   /// Pages that one head of the sequence has.
   int pages_of(int slot) const { return sequences_[static_cast<std::size_t>(slot)].pages; }
 
-  /// Pages that all its heads have.
-  std::int64_t pages_held(int slot) const { return std::int64_t{heads_} * pages_of(slot); }
+  /// Pages of all its heads that it shares with nobody.
+  std::int64_t pages_owned(int slot) const {
+    return std::int64_t{heads_} * pages_of(slot) - shared(slot) * pages_of_stretch();
+  }
 
   /// Gives each head of the sequence pages until `tokens` tokens fit.
-  /// @return  false, with nothing changed, if there are too few
+  /// @return  false, with nothing changed, if there are too few; else pages of the cache may have been taken
   bool grow(int slot, std::int64_t tokens);
 
-  /// Takes all pages of the sequence back.
+  /// Takes all pages of the sequence back, but those that are in the cache.
   void release(int slot);
+
+  int stretch_tokens() const { return stretch_pages_ * page_tokens_; }
+  std::int64_t pages_of_stretch() const { return std::int64_t{heads_} * stretch_pages_; }
+  /// Stretches of the sequence that are in the cache.
+  std::int64_t shared(int slot) const;
+
+  /// How many of the first of these stretches are in the cache.
+  int cached_stretches(std::span<const std::uint64_t> keys) const;
+  /// Of their pages, those that pages_available() counts.
+  std::int64_t available_pages_of(std::span<const std::uint64_t> keys) const;
+  /// Gives a sequence that is open and has no pages those of these stretches, which are in the cache.
+  /// @return  their numbers
+  std::vector<int> adopt(int slot, std::span<const std::uint64_t> keys);
+  /// Puts a stretch of the sequence into the cache.
+  /// @return  its number; none if another one has the key
+  std::optional<int> keep(int slot, int stretch, std::uint64_t key);
+  /// Numbers of the stretches that were taken from the cache since the last call.
+  std::vector<int> take_evicted() { return std::exchange(evicted_, {}); }
 
   /// Extents of a head, in the order of its tokens.
   std::span<const KvExtent> extents(int slot, int head) const {
@@ -74,19 +107,25 @@ class KvController {
  private:
   struct Sequence {
     std::uint64_t request = 0;
-    int start = 0;  ///< core of head 0's first page
-    int pages = 0;  ///< of each head
+    int start = 0;                              ///< core of head 0's first page
+    int pages = 0;                              ///< of each head
+    std::vector<std::optional<int>> stretches;  ///< number in the cache, up to the last that is there
     std::vector<std::vector<KvExtent>> heads;
   };
 
   void add_page(Sequence& sequence, int head);
   int next_core_with_room(int from) const;
+  int core_of_page(const Sequence& sequence, int head, int page) const;
+  void evict();
 
   int heads_;
   int page_tokens_;
   std::int64_t pages_total_;
   std::int64_t pages_used_ = 0;
   int next_start_ = 0;
+  int stretch_pages_;
+  PrefixCache cache_;
+  std::vector<int> evicted_;
   std::vector<int> free_pages_;  // by core of the ring
   std::vector<Sequence> sequences_;
 };

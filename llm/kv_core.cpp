@@ -11,7 +11,7 @@ KvCore::KvCore(const wafer::CoreModel& model, int blocks_of_page)
       blocks_of_page_{blocks_of_page},
       crossbars_{model.crossbars},
       blocks_of_crossbar_{model.kv_blocks_of_crossbar()},
-      used_(static_cast<std::size_t>(model.kv_blocks())),
+      users_(static_cast<std::size_t>(model.kv_blocks())),
       free_of_crossbar_(static_cast<std::size_t>(model.crossbars), model.kv_blocks_of_crossbar()) {}
 
 KvCore::Entry& KvCore::find(std::uint16_t slot, std::uint16_t head) {
@@ -22,11 +22,12 @@ KvCore::Entry& KvCore::find(std::uint16_t slot, std::uint16_t head) {
   return entries_.back();
 }
 
-const KvCore::Entry& KvCore::write(std::uint16_t slot, std::uint16_t head) {
+const KvCore::Entry& KvCore::write(std::uint16_t slot, std::uint16_t head, std::int32_t page) {
   auto& entry = find(slot, head);
   if (entry.tokens % page_tokens_ == 0) {
     add_k_blocks(entry);
     add_v_blocks(entry);
+    entry.pages.push_back(page);
   }
   const int in_page = entry.tokens++ % page_tokens_ + 1;
   entry.v_rows = std::max(entry.v_rows, entry.v_rows_below + in_page);
@@ -39,18 +40,72 @@ const KvCore::Entry* KvCore::read(std::uint16_t slot, std::uint16_t head) const 
   return found == entries_.end() ? nullptr : &*found;
 }
 
+void KvCore::share(const std::vector<std::uint16_t>& blocks) {
+  for (const auto block : blocks) ++users_[block];
+}
+
+void KvCore::give_back(const std::vector<std::uint16_t>& blocks) {
+  for (const auto block : blocks) {
+    if (--users_[block] > 0) continue;
+    ++free_of_crossbar_[static_cast<std::size_t>(crossbar_of(block))];
+    --blocks_used_;
+  }
+}
+
 void KvCore::release(std::uint16_t slot) {
-  const auto give_back = [&](const std::vector<std::uint16_t>& blocks) {
-    for (const auto block : blocks) {
-      used_[block] = false;
-      ++free_of_crossbar_[static_cast<std::size_t>(crossbar_of(block))];
-      --blocks_used_;
-    }
-  };
   std::erase_if(entries_, [&](const Entry& entry) {
     if (entry.slot != slot) return false;
     give_back(entry.k_blocks);
     give_back(entry.v_blocks);
+    return true;
+  });
+}
+
+void KvCore::keep(std::uint16_t slot, std::uint32_t stretch, std::int32_t first, std::int32_t pages) {
+  for (const auto& entry : entries_) {
+    if (entry.slot != slot) continue;
+    Kept kept{.stretch = stretch, .head = entry.head};
+    for (std::size_t i = 0; i < entry.pages.size(); ++i) {
+      if (entry.pages[i] < first || entry.pages[i] >= first + pages) continue;
+      const auto from = static_cast<std::ptrdiff_t>(i) * blocks_of_page_;
+      const auto blocks_of = [&](const auto& all, auto& mine) {
+        mine.insert(mine.end(), all.begin() + from, all.begin() + from + blocks_of_page_);
+      };
+      blocks_of(entry.k_blocks, kept.k_blocks);
+      blocks_of(entry.v_blocks, kept.v_blocks);
+      kept.pages.push_back(entry.pages[i]);
+    }
+    if (kept.pages.empty()) continue;
+    share(kept.k_blocks);
+    share(kept.v_blocks);
+    kept_.push_back(std::move(kept));
+  }
+}
+
+void KvCore::adopt(std::uint16_t slot, std::uint32_t stretch) {
+  for (const auto& kept : kept_) {
+    if (kept.stretch != stretch) continue;
+    auto& entry = find(slot, kept.head);
+    share(kept.k_blocks);
+    share(kept.v_blocks);
+    entry.k_blocks.insert(entry.k_blocks.end(), kept.k_blocks.begin(), kept.k_blocks.end());
+    entry.v_blocks.insert(entry.v_blocks.end(), kept.v_blocks.begin(), kept.v_blocks.end());
+    entry.pages.insert(entry.pages.end(), kept.pages.begin(), kept.pages.end());
+    entry.tokens += static_cast<std::int32_t>(kept.pages.size()) * page_tokens_;
+    for (const auto block : kept.k_blocks)
+      entry.k_stacked = std::max(entry.k_stacked, stacked(entry.k_blocks, crossbar_of(block)));
+    for (const auto block : kept.v_blocks) {
+      const int pages_there = stacked(entry.v_blocks, crossbar_of(block)) / blocks_of_page_;
+      entry.v_rows = std::max(entry.v_rows, pages_there * page_tokens_);
+    }
+  }
+}
+
+void KvCore::drop(std::uint32_t stretch) {
+  std::erase_if(kept_, [&](const Kept& kept) {
+    if (kept.stretch != stretch) return false;
+    give_back(kept.k_blocks);
+    give_back(kept.v_blocks);
     return true;
   });
 }
@@ -93,12 +148,12 @@ int KvCore::emptiest(int first, int last) const {
 }
 
 std::uint16_t KvCore::take_block(int crossbar) {
-  const auto first = used_.begin() + crossbar * blocks_of_crossbar_;
-  const auto block = std::find(first, first + blocks_of_crossbar_, false);
-  *block = true;
+  const auto first = users_.begin() + crossbar * blocks_of_crossbar_;
+  const auto block = std::find(first, first + blocks_of_crossbar_, 0);
+  *block = 1;
   --free_of_crossbar_[static_cast<std::size_t>(crossbar)];
   most_blocks_used_ = std::max(most_blocks_used_, ++blocks_used_);
-  return static_cast<std::uint16_t>(block - used_.begin());
+  return static_cast<std::uint16_t>(block - users_.begin());
 }
 
 }  // namespace ouro::llm

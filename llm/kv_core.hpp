@@ -13,6 +13,7 @@ namespace ouro::llm {
 /// K blocks lie in the first half of the crossbars and V blocks in the second, so that the score of one token
 /// and the S x V of another use different crossbars. The next K block of a head is taken in another crossbar
 /// (tokens are its columns: blocks work in parallel), the next V block in the same one (tokens are its rows).
+/// Blocks of the prefix cache can be of several sequences; a block is free when the last of them is gone.
 class KvCore {
  public:
   /// @param blocks_of_page  K blocks, and as many V blocks, that the tokens of a page take
@@ -28,22 +29,43 @@ class KvCore {
     std::int32_t v_rows_below = 0;  ///< rows of its full pages in the crossbar of its newest V block
     std::vector<std::uint16_t> k_blocks{};
     std::vector<std::uint16_t> v_blocks{};
+    std::vector<std::int32_t> pages{};  ///< numbers in the sequence
   };
 
   /// Stores the K and V of one more token.
+  /// @param page  number in its sequence of the page that it is in
   /// @throws ContractError  if a block is needed and none is free
-  const Entry& write(std::uint16_t slot, std::uint16_t head);
+  const Entry& write(std::uint16_t slot, std::uint16_t head, std::int32_t page = 0);
 
   /// @return  nullptr if the head has nothing here
   const Entry* read(std::uint16_t slot, std::uint16_t head) const;
 
   void release(std::uint16_t slot);
 
+  /// Keeps, for the prefix cache, what the sequence has here of `pages` pages from `first` on, all full.
+  void keep(std::uint16_t slot, std::uint32_t stretch, std::int32_t first, std::int32_t pages);
+  /// Gives a sequence what was kept here of a stretch, to follow what it has.
+  void adopt(std::uint16_t slot, std::uint32_t stretch);
+  void drop(std::uint32_t stretch);
+
+  /// Whether no sequence has anything here.
+  bool is_idle() const { return entries_.empty(); }
   int blocks_used() const { return blocks_used_; }
   int most_blocks_used() const { return most_blocks_used_; }
 
  private:
+  /// Of the prefix cache: pages of one head.
+  struct Kept {
+    std::uint32_t stretch = 0;
+    std::uint16_t head = 0;
+    std::vector<std::uint16_t> k_blocks{};
+    std::vector<std::uint16_t> v_blocks{};
+    std::vector<std::int32_t> pages{};
+  };
+
   Entry& find(std::uint16_t slot, std::uint16_t head);
+  void share(const std::vector<std::uint16_t>& blocks);
+  void give_back(const std::vector<std::uint16_t>& blocks);
   void add_k_blocks(Entry& entry);
   void add_v_blocks(Entry& entry);
   std::uint16_t take_block(int crossbar);
@@ -56,9 +78,10 @@ class KvCore {
   int blocks_of_page_;
   int crossbars_;
   int blocks_of_crossbar_;
-  std::vector<bool> used_;             // bitmap, by block
+  std::vector<std::uint16_t> users_;   // by block: the bitmap, with how many share each
   std::vector<int> free_of_crossbar_;  // the bitmap's sums
   std::vector<Entry> entries_;
+  std::vector<Kept> kept_;
   int blocks_used_ = 0;
   int most_blocks_used_ = 0;
 };

@@ -13,6 +13,7 @@ namespace ouro::llm {
 struct Token {
   static constexpr std::uint8_t kSampled = 1;  ///< flag: its logits give the sequence's next token
   static constexpr std::uint8_t kDecode = 2;   ///< flag: it was generated, not read from the prompt
+  static constexpr std::uint8_t kResumes = 4;  ///< flag: the first of its sequence behind cached ones
 
   std::uint32_t number = 0;    ///< consecutive over all sequences, in the order of entering the pipeline
   std::uint32_t position = 0;  ///< in its sequence
@@ -20,6 +21,8 @@ struct Token {
   std::uint8_t flags = 0;
 
   bool sampled() const { return (flags & kSampled) != 0; }
+  /// The first of its sequence that enters the pipeline.
+  bool begins() const { return position == 0 || (flags & kResumes) != 0; }
   Phase phase() const { return (flags & kDecode) != 0 ? Phase::decode : Phase::prefill; }
 };
 
@@ -48,6 +51,10 @@ enum class MessageKind : std::uint8_t {
   stage_ready,   ///< the next token of `station` may be ready
   stage_wake,    ///< `station` may launch a token that waited for what it needs
   stage_credit,  ///< `station` may launch one more token
+  // to a die, of the prefix cache
+  keep,   ///< a stretch of a prompt, `target` pages from `position` on, is cached under `number`
+  adopt,  ///< a sequence gets what is cached under `number`
+  drop,   ///< what is cached under `number` is given back
 };
 
 /// What a packet carries.

@@ -21,6 +21,13 @@ Duration read_limit(const engine::Setting& setting) {
   return limit;
 }
 
+bool read_prefix_cache(const Config& config) {
+  const auto setting = config.at("serving.prefix_cache");
+  if (setting.as_bool() && config.at("serving.kv").as_string() == "static")
+    throw setting.refusal("static KV is not shared", "serving.kv \"dynamic\"");
+  return setting.as_bool();
+}
+
 LoadOptions read_load(const Config& config, const WorkloadOptions& workload, const WorkloadSummary& summary) {
   LoadOptions load{.seed = workload.seed};
   const auto users = static_cast<int>(config.at("workload.users").as_int(1, 1'000'000));
@@ -38,6 +45,8 @@ ServingOptions read_serving_options(const Config& config, const WorkloadOptions&
   ServingOptions options;
   options.admission_threshold = config.at("serving.admission_threshold").as_number(0, 0.99);
   options.static_kv = config.at("serving.kv").as_choice({"dynamic", "static"}) == "static";
+  options.prefix_cache = read_prefix_cache(config);
+  options.prefix_block_tokens = workload.rows.block_tokens;
   options.reserved_context =
       workload.rows.max_context > 0 ? workload.rows.max_context : summary.longest_context;
   options.max_running = static_cast<int>(config.at("serving.max_running").as_int(1, 65535));

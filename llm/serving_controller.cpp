@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/error.hpp"
+#include "engine/random.hpp"
 
 namespace ouro::llm {
 
@@ -48,32 +49,39 @@ void ServingController::handle(const engine::Event& event, Scheduler& scheduler)
   timelines_.sequences_running.add(scheduler.now(), running());
   timelines_.kv_pages_used.add(scheduler.now(), kv_.pages_used());
   timelines_.kv_tokens_held.add(scheduler.now(), kv_tokens_held_);
+  if (options_.prefix_cache) timelines_.kv_pages_cached.add(scheduler.now(), kv_.pages_cached());
   timelines_.kv_tokens_unused.add(scheduler.now(), kv_.tokens_that_fit(kv_.pages_used()) - kv_tokens_held_);
 }
 
 void ServingController::admit(Scheduler& scheduler) {
   while (draining_ == 0) {
-    const auto* request = waiting_.first(scheduler.now());
+    const auto* waiting = waiting_.first(scheduler.now());
     const bool again =
         !preempted_.empty() &&
-        (request == nullptr || preempted_.front().record.request.priority <= request->priority);
-    if (!again && request == nullptr) return;
-    const auto next =
-        again ? preempted_.front() : Preempted{{.request = *request, .admitted = scheduler.now()}};
-    if (!try_admit(next.record, next.generated)) {
-      const auto known = next.record.request.prompt_tokens + next.generated;
-      if (!preempt_later_class(next.record.request, known, scheduler)) return;
+        (waiting == nullptr || preempted_.front().record.request.priority <= waiting->priority);
+    if (!again && waiting == nullptr) return;
+    const auto& request = again ? preempted_.front().record.request : *waiting;
+    const auto known = request.prompt_tokens + (again ? preempted_.front().generated : 0);
+    find_keys(request);
+    if (!fits(known)) {
+      if (!preempt_later_class(request, known, scheduler)) return;
     } else if (again) {
+      auto next = std::move(preempted_.front());
       preempted_.pop_front();
+      open_sequence(std::move(next.record), next.generated, scheduler);
     } else {
       ++totals_.requests_admitted;
+      open_sequence({.request = request, .admitted = scheduler.now()}, 0, scheduler);
       waiting_.pop_first(scheduler);
     }
   }
 }
 
 std::int64_t ServingController::pages_to_admit(std::int32_t known) const {
-  return kv_.pages_for(options_.static_kv ? options_.reserved_context : known);
+  if (options_.static_kv) return kv_.pages_for(options_.reserved_context);
+  const auto cached = cached_keys(known);
+  return kv_.pages_for(known) - static_cast<std::int64_t>(cached.size()) * kv_.pages_of_stretch() +
+         kv_.available_pages_of(cached);
 }
 
 std::int64_t ServingController::pages_to_leave() const {
@@ -81,27 +89,109 @@ std::int64_t ServingController::pages_to_leave() const {
   return static_cast<std::int64_t>(options_.admission_threshold * static_cast<double>(kv_.pages_total()));
 }
 
-bool ServingController::try_admit(const RequestRecord& record, std::int32_t generated) {
+bool ServingController::fits(std::int32_t known) const {
+  return !unused_slots_.empty() && kv_.pages_available() - pages_to_admit(known) >= pages_to_leave();
+}
+
+void ServingController::open_sequence(RequestRecord record, std::int32_t generated, Scheduler& scheduler) {
   const std::int32_t known = record.request.prompt_tokens + generated;
-  if (unused_slots_.empty() || kv_.pages_free() - pages_to_admit(known) < pages_to_leave()) return false;
   const int slot = unused_slots_.back();
   unused_slots_.pop_back();
-  kv_.open(slot, record.request.index);
-  kv_.grow(slot, options_.static_kv ? options_.reserved_context : known);
-  at(slot) = {.record = record, .generated = generated, .known = known, .prefill_until = known};
+  const auto request = record.request.index;
+  at(slot) = {.record = std::move(record),
+              .generated = generated,
+              .known = known,
+              .prefill_until = known,
+              .keys = keys_};
+  kv_.open(slot, request);
+  adopt_cached(slot, cached_keys(known), scheduler);
+  grow(slot, options_.static_kv ? options_.reserved_context : known, scheduler);
   running_.push_back(slot);
   wait_to_prefill(slot);
+}
+
+// ---- the prefix cache
+// -------------------------------------------------------------------------------------------------
+
+/// A stretch's key is made of the names of all blocks up to its end.
+void ServingController::find_keys(const Request& request) {
+  if (!options_.prefix_cache || keys_of_ == request.index) return;
+  keys_of_ = request.index;
+  keys_.clear();
+  const auto blocks_of_stretch =
+      static_cast<std::size_t>(kv_.stretch_tokens() / options_.prefix_block_tokens);
+  const auto stretches = std::min(request.prefix_blocks.size() / blocks_of_stretch,
+                                  static_cast<std::size_t>(request.prompt_tokens / kv_.stretch_tokens()));
+  std::uint64_t key = 0;
+  for (std::size_t block = 0; block < stretches * blocks_of_stretch; ++block) {
+    key = engine::mix_bits((key ^ request.prefix_blocks[block]) + engine::kGoldenGamma);
+    if ((block + 1) % blocks_of_stretch == 0) keys_.push_back(key);
+  }
+}
+
+std::span<const std::uint64_t> ServingController::cached_keys(std::int32_t known) const {
+  const auto before_last = static_cast<std::size_t>((known - 1) / kv_.stretch_tokens());
+  const auto keys = std::span{keys_}.first(std::min(keys_.size(), before_last));
+  return keys.first(static_cast<std::size_t>(kv_.cached_stretches(keys)));
+}
+
+void ServingController::adopt_cached(int slot, std::span<const std::uint64_t> cached, Scheduler& scheduler) {
+  auto& sequence = at(slot);
+  sequence.kept = cached.size();
+  sequence.issued = sequence.resumes_at = static_cast<std::int32_t>(cached.size()) * kv_.stretch_tokens();
+  sequence.record.cached_tokens += sequence.issued;
+  totals_.tokens_cached += sequence.issued;
+  for (const int number : kv_.adopt(slot, cached)) {
+    tell_dies({.number = static_cast<std::uint32_t>(number),
+               .slot = static_cast<std::uint16_t>(slot),
+               .kind = MessageKind::adopt},
+              scheduler);
+  }
+}
+
+/// A stretch can be shared when its last token has left the pipeline: then all its K and V are written.
+void ServingController::keep_computed(int slot, std::int32_t position, Scheduler& scheduler) {
+  auto& sequence = at(slot);
+  const auto end = static_cast<std::int32_t>(sequence.kept + 1) * kv_.stretch_tokens();
+  if (sequence.kept == sequence.keys.size() || position + 1 < end) return;
+  const auto stretch = static_cast<int>(sequence.kept++);
+  const auto number = kv_.keep(slot, stretch, sequence.keys[static_cast<std::size_t>(stretch)]);
+  if (!number) return;  // another sequence was earlier
+  const auto pages = kv_.stretch_tokens() / kv_.page_tokens();
+  tell_dies({.number = static_cast<std::uint32_t>(*number),
+             .position = static_cast<std::uint32_t>(stretch * pages),
+             .slot = static_cast<std::uint16_t>(slot),
+             .kind = MessageKind::keep,
+             .target = static_cast<std::uint32_t>(pages)},
+            scheduler);
+}
+
+bool ServingController::grow(int slot, std::int64_t tokens, Scheduler& scheduler) {
+  if (!kv_.grow(slot, tokens)) return false;
+  for (const int number : kv_.take_evicted()) {
+    kv_tokens_held_ -= kv_.stretch_tokens();
+    tell_dies({.number = static_cast<std::uint32_t>(number), .kind = MessageKind::drop}, scheduler);
+  }
   return true;
 }
+
+void ServingController::tell_dies(const Message& message, Scheduler& scheduler) {
+  for (int die = 0; die < dies_; ++die) {
+    scheduler.send(die_lp(wafer::DieId{static_cast<wafer::DieId::Value>(die)}), Duration::zero(), message);
+  }
+}
+
+// ---- who gives way
+// -------------------------------------------------------------------------------------------------
 
 bool ServingController::preempt_later_class(const Request& request, std::int32_t known,
                                             Scheduler& scheduler) {
   if (running_.empty() || class_of(victim()) <= request.priority) return false;
-  auto pages = kv_.pages_free();
+  auto pages = kv_.pages_available();
   bool all = true;
   for (const int slot : running_) {
     if (class_of(slot) > request.priority) {
-      pages += kv_.pages_held(slot);
+      pages += kv_.pages_owned(slot);
     } else {
       all = false;
     }
@@ -181,7 +271,7 @@ void ServingController::end_turn_of_prefill(int slot) {
 }
 
 bool ServingController::make_room(int slot, Scheduler& scheduler) {
-  while (!kv_.grow(slot, at(slot).issued + 1)) {
+  while (!grow(slot, at(slot).issued + 1, scheduler)) {
     if (draining_ > 0) return false;
     const int preempted = victim();
     preempt(preempted, scheduler);
@@ -196,6 +286,7 @@ void ServingController::send_next_token(int slot, Scheduler& scheduler) {
   Token token{next_number_++, static_cast<std::uint32_t>(position), static_cast<std::uint16_t>(slot), 0};
   if (position + 1 == sequence.known) token.flags |= Token::kSampled;
   if (position >= sequence.prefill_until) token.flags |= Token::kDecode;
+  if (position > 0 && position == sequence.resumes_at) token.flags |= Token::kResumes;
   ++sequence.in_flight;
   ++at_host_;
   ++totals_.tokens_issued;
@@ -254,6 +345,7 @@ void ServingController::retire(const Message& message, Scheduler& scheduler) {
   const Time when = engine::from_picoseconds(message.time_ps);
   timelines_.tokens_retired.add(when, 1);
   record_retirement(message.token(), when);
+  keep_computed(message.slot, static_cast<std::int32_t>(message.position), scheduler);
   if (message.token().sampled()) sampled(message.slot, when, scheduler);
   if (sequence.draining && sequence.in_flight == 0) finish_preemption(message.slot, scheduler);
 }
@@ -304,15 +396,13 @@ void ServingController::count_limits(const RequestRecord& record) {
 void ServingController::leave(int slot, Scheduler& scheduler) {
   if (at(slot).draining) --draining_;
   at(slot).draining = false;
+  kv_tokens_held_ -= at(slot).issued - kv_.shared(slot) * kv_.stretch_tokens();
   kv_.release(slot);
-  kv_tokens_held_ -= at(slot).issued;
   std::erase(running_, slot);
   unused_slots_.push_back(slot);
   Message message{.kind = MessageKind::release};
   message.slot = static_cast<std::uint16_t>(slot);
-  for (int die = 0; die < dies_; ++die) {
-    scheduler.send(die_lp(wafer::DieId{static_cast<wafer::DieId::Value>(die)}), Duration::zero(), message);
-  }
+  tell_dies(message, scheduler);
 }
 
 std::vector<RequestRecord> ServingController::take_finished() {

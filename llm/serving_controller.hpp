@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "engine/histogram.hpp"
@@ -24,7 +25,8 @@ struct RequestRecord {
   engine::Time first_token{};  ///< its first output token is sampled
   engine::Time done{};         ///< its last output token is sampled
   std::int32_t preemptions = 0;
-  std::int64_t recomputed_tokens = 0;  ///< that entered the pipeline again after a preemption
+  std::int64_t recomputed_tokens = 0;  ///< that were lost to preemptions
+  std::int64_t cached_tokens = 0;      ///< found in the prefix cache, at each admission
 };
 
 /// The way of one token through the pipeline.
@@ -46,7 +48,9 @@ enum class Mix {
 
 struct ServingOptions {
   double admission_threshold = 0.1;  ///< share of the KV pages that admission leaves free for growth
-  bool static_kv = false;            ///< each sequence gets the pages of `reserved_context` and no more
+  bool prefix_cache = false;
+  std::int32_t prefix_block_tokens = 512;
+  bool static_kv = false;  ///< each sequence gets the pages of `reserved_context` and no more
   std::int64_t reserved_context = 0;
   int max_running = 1024;  ///< sequences that hold KV at a time
   int entry_queue = 8;     ///< tokens that may wait at the host interface
@@ -68,6 +72,7 @@ struct ServingTotals {
   std::int64_t tokens_issued = 0;   ///< entered the pipeline, recomputed ones included
   std::int64_t tokens_retired = 0;  ///< left it
   std::int64_t tokens_recomputed = 0;
+  std::int64_t tokens_cached = 0;  ///< did not enter, since the prefix cache held their KV
   std::int64_t prompt_tokens = 0;  ///< of requests done
   std::int64_t output_tokens = 0;  ///< sampled, each once
   std::int64_t within_ttft = 0;    ///< requests done within the limit
@@ -130,6 +135,7 @@ class ServingController final : public engine::LogicalProcess {
     engine::Timeline kv_pages_used{engine::Timeline::Merge::maximum};
     engine::Timeline kv_tokens_held{engine::Timeline::Merge::maximum};
     engine::Timeline kv_tokens_unused{engine::Timeline::Merge::maximum};  ///< room in pages that are given
+    engine::Timeline kv_pages_cached{engine::Timeline::Merge::maximum};
     engine::Timeline preemptions;
     engine::Timeline tokens_recomputed;
   };
@@ -142,14 +148,26 @@ class ServingController final : public engine::LogicalProcess {
     std::int32_t issued = 0;     ///< positions sent into the pipeline since admission
     std::int32_t known = 0;      ///< positions whose token is known: prompt and sampled ones
     std::int32_t in_flight = 0;
-    std::int32_t prefill_until = 0;  ///< positions below count as prefill
-    std::int32_t of_chunk = 0;       ///< prompt tokens issued in this turn
-    bool draining = false;           ///< preempted, waits for its tokens in the pipeline
+    std::int32_t prefill_until = 0;     ///< positions below count as prefill
+    std::int32_t resumes_at = 0;        ///< positions below were cached at admission
+    std::vector<std::uint64_t> keys{};  ///< of the stretches of its prompt
+    std::size_t kept = 0;               ///< of them, those that are computed or were cached
+    std::int32_t of_chunk = 0;          ///< prompt tokens issued in this turn
+    bool draining = false;              ///< preempted, waits for its tokens in the pipeline
   };
 
   void admit(engine::Scheduler& scheduler);
-  bool try_admit(const RequestRecord& record, std::int32_t generated);
+  bool fits(std::int32_t known) const;
+  void open_sequence(RequestRecord record, std::int32_t generated, engine::Scheduler& scheduler);
+  /// Pages that a request takes of those that are available.
   std::int64_t pages_to_admit(std::int32_t known) const;
+  /// Of the prompt's stretches, those that are in the cache; one token is left to be computed.
+  std::span<const std::uint64_t> cached_keys(std::int32_t known) const;
+  void find_keys(const Request& request);
+  void adopt_cached(int slot, std::span<const std::uint64_t> cached, engine::Scheduler& scheduler);
+  void keep_computed(int slot, std::int32_t position, engine::Scheduler& scheduler);
+  bool grow(int slot, std::int64_t tokens, engine::Scheduler& scheduler);
+  void tell_dies(const Message& message, engine::Scheduler& scheduler);
   std::int64_t pages_to_leave() const;
   /// Preempts a sequence of a later class, if a request of this class can be admitted thereby.
   bool preempt_later_class(const Request& request, std::int32_t known, engine::Scheduler& scheduler);
@@ -191,10 +209,12 @@ class ServingController final : public engine::LogicalProcess {
   std::deque<Preempted> preempted_;  ///< by class and request index
   std::vector<Sequence> sequences_;  ///< by slot
   std::vector<int> unused_slots_;
-  std::vector<int> running_;    ///< slots in the order of admission
-  std::deque<int> decoding_;    ///< slots with a sampled token that has not entered, by class
-  std::deque<int> prefilling_;  ///< slots with prompt tokens that have not entered, by class
-  int prefill_credit_ = 0;      ///< of Mix::ratio, in thousandths of a token
+  std::optional<std::uint64_t> keys_of_;  ///< index of the request that was last to be admitted,
+  std::vector<std::uint64_t> keys_;       ///< and the keys of its prompt's stretches
+  std::vector<int> running_;              ///< slots in the order of admission
+  std::deque<int> decoding_;              ///< slots with a sampled token that has not entered, by class
+  std::deque<int> prefilling_;            ///< slots with prompt tokens that have not entered, by class
+  int prefill_credit_ = 0;                ///< of Mix::ratio, in thousandths of a token
   int draining_ = 0;
   int at_host_ = 0;  ///< tokens issued and not yet entered
   std::uint32_t next_number_ = 0;

@@ -316,7 +316,7 @@ const HeadsAtBlock& StageProcess::place(Station& station, const Token& token) {
   if (token.slot >= station.heads.size()) station.heads.resize(std::size_t{token.slot} + 1);
   auto& heads = station.heads[token.slot];
   if (heads.number == token.number) return heads;  // it waited
-  if (token.position == 0 || goes_on_elsewhere(token)) {
+  if (token.begins() || goes_on_elsewhere(token)) {
     heads = timing_.place_heads(station.number, token, kv_);
   }
   heads.number = token.number;

@@ -78,7 +78,7 @@ void System::check_finished() const {
     throw engine::ContractError{fmt::format("nothing is left to do, but {} of {} requests have not ended",
                                             requests - totals.requests_done, requests)};
   }
-  if (controller_->kv().pages_used() != 0)
+  if (controller_->kv().pages_used() != controller_->kv().pages_cached())
     throw engine::ContractError{"KV pages are held after the last request"};
   for (const auto* die : dies_) {
     if (!die->is_idle())

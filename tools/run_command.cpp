@@ -152,6 +152,8 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
     logger.info(
         "engine.lookahead is \"link\": promises do not know ways around dead routers and links, or between "
         "wafers");
+  if (experiment.serving.prefix_cache && experiment.summary.prefix_blocks == 0)
+    logger.info("serving.prefix_cache has no effect: no request names the blocks of its prompt");
   if (experiment.model.trained_context > 0 &&
       experiment.summary.longest_context > experiment.model.trained_context) {
     logger.info(

@@ -98,9 +98,10 @@ void check_conservation(const RunStatistics& statistics, const llm::Experiment& 
       summary.prompt.total + summary.output.total - static_cast<std::int64_t>(summary.requests);
   check(totals.tokens_issued == totals.tokens_retired, "tokens that entered and tokens that left",
         totals.tokens_issued, totals.tokens_retired);
-  check(totals.tokens_issued == needed + totals.tokens_recomputed,
-        "tokens that entered, and those asked for with those recomputed", totals.tokens_issued,
-        needed + totals.tokens_recomputed);
+  const auto entered = needed + totals.tokens_recomputed - totals.tokens_cached;
+  check(totals.tokens_issued == entered,
+        "tokens that entered, and those asked for with those recomputed and without those cached",
+        totals.tokens_issued, entered);
   check(totals.output_tokens == summary.output.total, "output tokens sampled and asked for",
         totals.output_tokens, summary.output.total);
   const auto& traffic = statistics.traffic;

@@ -101,6 +101,10 @@ void print_summary(std::ostream& out, const llm::Experiment& experiment,
              "KV occupancy",
              100 * static_cast<double>(most) / static_cast<double>(controller.kv().pages_total()),
              totals.preemptions, totals.tokens_recomputed);
+  if (experiment.serving.prefix_cache) {
+    fmt::print(out, "{:<18} {} tokens of KV found, {} prompt tokens asked for\n", "prefix cache",
+               totals.tokens_cached, totals.prompt_tokens);
+  }
   const auto events = static_cast<double>(statistics.events_handled);
   fmt::print(out,
              "{:<18} {:.3g} s wall on {} ranks, {:.3g} M events/s, {:.0f} events a token, {:.0f} simulated "

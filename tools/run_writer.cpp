@@ -140,8 +140,10 @@ void RunWriter::append_requests(const std::vector<llm::RequestRecord>& records) 
          [](const Record& r) { return r.request.priority; });
   append("preemptions", "1", "times that it lost its KV memory",
          [](const Record& r) { return r.preemptions; });
-  append("recomputed_tokens", "token", "tokens that entered the pipeline again after a preemption",
+  append("recomputed_tokens", "token", "tokens whose KV it lost to preemptions",
          [](const Record& r) { return r.recomputed_tokens; });
+  append("cached_tokens", "token", "tokens whose KV was in the prefix cache, summed over its admissions",
+         [](const Record& r) { return r.cached_tokens; });
 }
 
 void RunWriter::append_tokens(const std::vector<llm::TokenRecord>& records) {
@@ -366,6 +368,7 @@ void RunWriter::write_kv(const llm::ServingController& controller) {
         lines.kv_tokens_held);
   write("tokens_unused", "token", "most tokens that would still fit in the pages that sequences have",
         lines.kv_tokens_unused);
+  write("pages_cached", "1", "most pages that only the prefix cache uses", lines.kv_pages_cached);
   write("evictions", "1", "sequences that lost their KV to another one's growth", lines.preemptions);
   write("recomputed_tokens", "token", "tokens of these sequences that were in or through the pipeline",
         lines.tokens_recomputed);
