@@ -485,6 +485,7 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
 
   Time k_start = std::max(ready, attention.k_free);
   if (newest) {
+    if (attention.k_free > ready) kv_collisions_.add(ready, 1);
     ledger_.count(Stage::qkv, phase, Component::kv_write, written_bits(head_));
     k_start += write_k_time(core_model_, head_);
   }

@@ -56,6 +56,8 @@ class DieProcess final : public Die {
   const wafer::DieNetwork& network() const { return network_; }
   const CoreUse& core_use(int core) const { return cores_[static_cast<std::size_t>(core)].use; }
   const KvCore* kv_core(int core) const;
+  /// K of heads that came while their core's K crossbars were busy with another token or head.
+  const engine::Timeline& kv_collisions() const { return kv_collisions_; }
 
   const StationUse* station_use(int station) const override;
   engine::Duration crossbars_busy() const override;
@@ -160,6 +162,7 @@ class DieProcess final : public Die {
   const Foresight& foresight_;
   engine::Duration control_latency_;
   wafer::DieNetwork network_;
+  engine::Timeline kv_collisions_;
   WorkLedger ledger_;
   std::vector<Core> cores_;
   Traffic traffic_;

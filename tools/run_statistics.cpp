@@ -71,7 +71,8 @@ void add_energy(RunStatistics& statistics, const llm::Experiment& experiment, co
 
 void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const llm::System& system,
              MPI_Comm comm) {
-  std::vector<engine::Timeline> energy, busy;
+  std::vector<engine::Timeline> energy, busy, collisions;
+  for (const auto* die : system.packet_dies()) collisions.push_back(die->kv_collisions());
   statistics.stage_busy.resize(static_cast<std::size_t>(experiment.plan->blocks() + 1) * llm::kStageCount);
   for (const auto* die : system.dies()) {
     energy.push_back(die->ledger().energy_timeline());
@@ -84,6 +85,7 @@ void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const
   statistics.crossbars_busy_ps = sum_over_ranks(comm, statistics.crossbars_busy_ps);
   statistics.energy = merge(comm, energy);
   statistics.busy = merge(comm, busy);
+  statistics.kv_collisions = merge(comm, collisions);
 }
 
 void check(bool holds, const char* what, std::int64_t a, std::int64_t b) {

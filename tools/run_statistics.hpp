@@ -30,6 +30,7 @@ struct RunStatistics {
   std::vector<std::int64_t> stage_busy;
   WindowedQuantity energy;             ///< fJ
   WindowedQuantity busy;               ///< core-ps
+  WindowedQuantity kv_collisions;      ///< at `packet` fidelity
   std::int64_t crossbars_busy_ps = 0;  ///< summed over cores
   std::int64_t link_flits = 0;         ///< summed over links between routers
   std::uint64_t events_handled = 0;    ///< a replicated LP's on every rank

@@ -173,7 +173,7 @@ void RunWriter::write_results(const llm::System& system, const RunStatistics& st
   write_stages(system, statistics);
   write_experts(system);
   write_energy(statistics);
-  write_kv(system.controller());
+  write_kv(system.controller(), statistics);
   write_timeline(system.controller(), statistics);
   write_limits(system.controller().totals());
   const auto& totals = system.controller().totals();
@@ -349,7 +349,7 @@ void RunWriter::write_windows(const Column& column, int shift, const std::vector
       values);
 }
 
-void RunWriter::write_kv(const llm::ServingController& controller) {
+void RunWriter::write_kv(const llm::ServingController& controller, const RunStatistics& statistics) {
   const auto& lines = controller.timelines();
   const auto write = [&](const char* name, const char* unit, const char* meaning,
                          const engine::Timeline& line) {
@@ -372,6 +372,12 @@ void RunWriter::write_kv(const llm::ServingController& controller) {
   write("evictions", "1", "sequences that lost their KV to another one's growth", lines.preemptions);
   write("recomputed_tokens", "token", "tokens of these sequences that were in or through the pipeline",
         lines.tokens_recomputed);
+  if (!follows_packets()) return;
+  const auto& collisions = statistics.kv_collisions;
+  write_windows({"/kv/collisions", "1",
+                 "K of a head that came while its core's K crossbars worked for another token or head"},
+                collisions.shift, collisions.values);
+  file_.set_attribute("/kv", "collisions_window_ps", std::int64_t{1} << collisions.shift);
 }
 
 void RunWriter::write_limits(const llm::ServingTotals& totals) {

@@ -38,7 +38,7 @@ class RunWriter {
   void write_stages(const llm::System& system, const RunStatistics& statistics);
   void write_experts(const llm::System& system);
   void write_energy(const RunStatistics& statistics);
-  void write_kv(const llm::ServingController& controller);
+  void write_kv(const llm::ServingController& controller, const RunStatistics& statistics);
   void write_limits(const llm::ServingTotals& totals);
   void write_timeline(const llm::ServingController& controller, const RunStatistics& statistics);
 

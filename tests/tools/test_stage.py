@@ -63,6 +63,7 @@ class Stage(ProgramTest):
         with packet, stage:
             self.assertEqual(set(packet["cores"]) - set(stage["cores"]),
                              {"crossbars_busy_ps", "sfu_busy_ps", "macs", "kv_blocks_peak"})
+            self.assertEqual(set(packet["kv"]) - set(stage["kv"]), {"collisions"})
             self.assertEqual(set(packet) - set(stage), {"links"})
             self.assertEqual(stage["stages/home_tokens"][()].tolist(), packet["stages/home_tokens"][()].tolist())
             self.assertEqual(stage["stages/busy_core_ps"][()].tolist(), packet["stages/busy_core_ps"][()].tolist())
