@@ -18,6 +18,7 @@ class Gather {
   /// @return  when the last part is there, once all are known; the token is then forgotten
   std::optional<engine::Time> add(std::uint32_t number, std::uint32_t part_of, int expected,
                                   engine::Time at) {
+    if (expected == 1) return at;
     auto found = std::find_if(pending_.begin(), pending_.end(), [&](const Pending& pending) {
       return pending.number == number && pending.part_of == part_of;
     });
@@ -26,7 +27,7 @@ class Gather {
     found->whole = std::max(found->whole, at);
     if (++found->parts < expected) return std::nullopt;
     const auto whole = found->whole;
-    *found = pending_.back();
+    if (found != pending_.end() - 1) *found = pending_.back();
     pending_.pop_back();
     return whole;
   }

@@ -16,41 +16,40 @@ DieNetwork::DieNetwork(const Geometry& geometry, const NocModel& model, DieId di
       edge_north_{geometry.leaves_wafer(corner_, Direction::north)},
       edge_south_{geometry.leaves_wafer({corner_.x, corner_.y + geometry.core_rows - 1}, Direction::south)},
       numbers_{geometry},
-      last_(numbers_.count()),
-      use_(numbers_.count()),
+      links_(numbers_.count()),
       earlier_(numbers_.count()) {}
 
 Time DieNetwork::take(std::size_t link, Time head, int flits, Duration length) {
-  auto& last = last_[link];
+  auto& [last, use] = links_[link];
   Time begin = head;
-  if (head < last.head) {
-    begin = take_gap(link, head, length);
-  } else if (head <= last.end) {
+  if (head > last.end) {
+    if (last.end > now_) keep_last(link);
+    last = {head, head, head + length};
+  } else if (head >= last.head) {
     begin = last.end;
     last.end += length;
   } else {
-    if (last.end > now_) {
-      forget_ended(earlier_[link]);
-      earlier_[link].push_back(last);
-    }
-    last = {head, begin, begin + length};
+    begin = take_gap(link, head, length);
   }
-  use_[link].flits += flits;
-  use_[link].waited += begin - head;
+  use.flits += flits;
+  use.waited += begin - head;
   return begin;
 }
 
-void DieNetwork::forget_ended(std::vector<Turn>& turns) const {
-  constexpr std::size_t kFew = 8;  // are quicker to pass over
-  if (turns.size() < kFew) return;
-  std::size_t ended = 0;
-  while (ended < turns.size() && turns[ended].end <= now_) ++ended;
-  if (ended > 0) turns.erase(turns.begin(), turns.begin() + static_cast<std::ptrdiff_t>(ended));
+void DieNetwork::keep_last(std::size_t link) {
+  forget_ended(earlier_[link]);
+  earlier_[link].push_back(links_[link].last);
+}
+
+void DieNetwork::forget_ended(Turns& turns) const {
+  const auto running =
+      std::find_if(turns.begin(), turns.end(), [this](const Turn& turn) { return turn.end > now_; });
+  turns.erase(turns.begin(), running);
 }
 
 /// For a packet whose head is there before that of the last turn.
 Time DieNetwork::take_gap(std::size_t link, Time head, Duration length) {
-  auto& last = last_[link];
+  auto& last = links_[link].last;
   auto& earlier = earlier_[link];
   forget_ended(earlier);
   std::size_t place = earlier.size();
@@ -84,9 +83,9 @@ Onward DieNetwork::enter(CoreId at, CoreId to, int flits, Time head, Travel& tra
 }
 
 Time DieNetwork::cross(std::size_t first_link, int step, int hops, int flits, Time head) {
-  for (auto link = static_cast<std::ptrdiff_t>(first_link); hops > 0; --hops, link += step) {
-    head = take(static_cast<std::size_t>(link), head + model_.router_latency(), flits) + model_.wire_latency;
-  }
+  const Duration router = model_.router_latency();
+  for (auto link = static_cast<std::ptrdiff_t>(first_link); hops > 0; --hops, link += step)
+    head = take(static_cast<std::size_t>(link), head + router, flits) + model_.wire_latency;
   return head;
 }
 

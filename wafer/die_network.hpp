@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -62,7 +63,7 @@ class DieNetwork {
     engine::Duration waited{};  ///< sum over packets of their waiting for this link
   };
   /// By core of the die and port.
-  const LinkUse& use(int core, int port) const { return use_[numbers_.number(core, port)]; }
+  const LinkUse& use(int core, int port) const { return links_[numbers_.number(core, port)].use; }
 
   static CoreId host_id(const Geometry& geometry) {
     return CoreId{static_cast<CoreId::Value>(geometry.cores())};
@@ -75,13 +76,19 @@ class DieNetwork {
     engine::Time begin{};  // the first leaves
     engine::Time end{};    // the link is free again
   };
+  struct Link {
+    Turn last;
+    LinkUse use;
+  };
+  using Turns = boost::container::small_vector<Turn, 2>;  // two without an allocation
   /// @return when the head starts over the link
   engine::Time take(std::size_t link, engine::Time head, int flits) {
     return take(link, head, flits, flits * model_.cycle);
   }
   /// @param length  for which the packet takes the link
   engine::Time take(std::size_t link, engine::Time head, int flits, engine::Duration length);
-  void forget_ended(std::vector<Turn>& turns) const;
+  void keep_last(std::size_t link);
+  void forget_ended(Turns& turns) const;
   engine::Time take_gap(std::size_t link, engine::Time head, engine::Duration length);
   /// Crosses `hops` links in a row, the first of them out of the router where `head` is.
   engine::Time cross(std::size_t first_link, int step, int hops, int flits, engine::Time head);
@@ -116,11 +123,10 @@ class DieNetwork {
   bool edge_north_;    ///< whether there is another wafer beyond its northern border
   bool edge_south_;
   DieLinks numbers_;
-  // by link; apart, since a packet on its way mostly needs the first two only
-  std::vector<Turn> last_;
-  std::vector<LinkUse> use_;
-  std::vector<std::vector<Turn>> earlier_;  // in order; all that are still to end, and perhaps others
-  engine::Time now_{};  // when the packet that is being walked entered: later ones are not earlier
+  // by link; apart, since one packet in ten needs the second
+  std::vector<Link> links_;
+  std::vector<Turns> earlier_;  // in order; all that are still to end, and perhaps others
+  engine::Time now_{};          // when the packet that is being walked entered: later ones are not earlier
   std::vector<engine::Time> heads_;  // of a multicast's steps, while it is walked
   std::vector<Onward> onward_;
 };
