@@ -14,6 +14,7 @@
 #include "tools/project_command.hpp"
 #include "tools/run_command.hpp"
 #include "tools/sweep_command.hpp"
+#include "tools/validate_command.hpp"
 #include "tools/version.hpp"
 #include "tools/workload_command.hpp"
 
@@ -101,6 +102,14 @@ void add_projection(CLI::App& command, ouro::tools::ProjectArguments& arguments)
   add_assignments(command, arguments.assignments);
 }
 
+void add_validation(CLI::App& command, ouro::tools::ValidateArguments& arguments) {
+  add_configuration(command, arguments.configuration);
+  command
+      .add_option("--fidelities", arguments.fidelities, "the second is compared with the first; packet,stage")
+      ->delimiter(',');
+  command.add_flag("--json", arguments.json, "print JSON instead of a table");
+}
+
 void add_sweep(CLI::App& command, ouro::tools::SweepArguments& arguments) {
   command.add_option("SWEEP.toml", arguments.file, "the base and what is varied")->required();
   command.add_option("--out", arguments.out, "directory of all files; default: the sweep's name, here");
@@ -144,6 +153,11 @@ int main(int argc, char** argv) {
   auto* noc_app = app.add_subcommand("noc", "Studies the network alone under synthetic or given traffic");
   add_noc(*noc_app, noc_arguments);
 
+  ouro::tools::ValidateArguments validate_arguments;
+  auto* validate_app =
+      app.add_subcommand("validate", "Runs an experiment at two fidelities and prints how they differ");
+  add_validation(*validate_app, validate_arguments);
+
   ouro::tools::ConfigurationArguments check_arguments;
   auto* check_app =
       app.add_subcommand("check", "Prints the resolved configuration with the source of each value");
@@ -169,17 +183,18 @@ int main(int argc, char** argv) {
       app.add_subcommand("sweep", "Runs an experiment with many configurations, and joins the results");
   add_sweep(*sweep_app, sweep_arguments);
 
-  for (auto* command : {run_app, noc_app, check_app, workload_app, diff_app, project_app, sweep_app})
+  for (auto* command :
+       {run_app, noc_app, validate_app, check_app, workload_app, diff_app, project_app, sweep_app})
     command->set_version_flag("--version", app.version());
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
-      fmt::print(
-          stderr,
-          "ouroboros: there is no command '{}'; known: run, noc, check, workload, diff, project, sweep\n",
-          app.remaining().front());
+      fmt::print(stderr,
+                 "ouroboros: there is no command '{}'; known: run, noc, validate, check, workload, diff, "
+                 "project, sweep\n",
+                 app.remaining().front());
       return kInputAtFault;
     }
     return app.exit(error) == 0 ? 0 : kInputAtFault;
@@ -192,6 +207,11 @@ int main(int argc, char** argv) {
   if (noc_app->parsed()) {
     return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
       return ouro::tools::noc(noc_arguments, comm, logger);
+    });
+  }
+  if (validate_app->parsed()) {
+    return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
+      return ouro::tools::validate(validate_arguments, comm, logger);
     });
   }
   if (sweep_app->parsed()) return sweep_and_join(argc, argv, sweep_arguments);

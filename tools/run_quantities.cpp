@@ -1,0 +1,100 @@
+#include "tools/run_quantities.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ouro::tools {
+namespace {
+
+/// Grows by one quantity a call.
+class List {
+ public:
+  void add(std::string name, std::string unit, std::optional<double> value) {
+    quantities_.push_back({std::move(name), std::move(unit), value});
+  }
+  void count(std::string name, std::string unit, std::int64_t value) {
+    add(std::move(name), std::move(unit), static_cast<double>(value));
+  }
+  std::vector<Quantity> take() { return std::move(quantities_); }
+
+ private:
+  std::vector<Quantity> quantities_;
+};
+
+void add_throughput(List& list, const llm::ServingTotals& totals, engine::Duration makespan) {
+  const double seconds = engine::seconds(makespan);
+  const auto outputs = static_cast<double>(totals.output_tokens);
+  list.add("throughput", "output tokens/s", outputs / seconds);
+  list.add("throughput, prompts included", "tokens/s",
+           (outputs + static_cast<double>(totals.prompt_tokens)) / seconds);
+  list.count("makespan", "ps", makespan.count());
+}
+
+void add_latency(List& list, const char* name, const engine::Histogram& histogram) {
+  for (const int percent : {50, 95, 99}) {
+    std::optional<double> value;
+    if (histogram.count() > 0) value = static_cast<double>(histogram.percentile(0.01 * percent));
+    list.add(fmt::format("{} p{}", name, percent), "ps", value);
+  }
+}
+
+void add_serving(List& list, const llm::ServingController& controller) {
+  const auto& totals = controller.totals();
+  list.count("requests done", "1", totals.requests_done);
+  list.count("prompt tokens", "token", totals.prompt_tokens);
+  list.count("output tokens", "token", totals.output_tokens);
+  list.count("tokens processed", "token", totals.tokens_retired);
+  list.count("tokens recomputed", "token", totals.tokens_recomputed);
+  list.count("preemptions", "1", totals.preemptions);
+  const auto most = [](const engine::Timeline& line) {
+    const auto& values = line.values();
+    return values.empty() ? 0 : *std::max_element(values.begin(), values.end());
+  };
+  list.count("KV pages at most", "1", most(controller.timelines().kv_pages_used));
+  list.count("KV tokens at most", "token", most(controller.timelines().kv_tokens_held));
+}
+
+void add_energy(List& list, const llm::Experiment& experiment, const RunStatistics& statistics) {
+  for (std::size_t component = 0; component < wafer::kComponentCount; ++component) {
+    std::int64_t counts = 0, femtojoules = 0;
+    for (std::size_t i = component; i < statistics.energy_counts.size(); i += wafer::kComponentCount) {
+      counts += statistics.energy_counts[i];
+      femtojoules += statistics.energy_femtojoules[i];
+    }
+    const auto& info = wafer::kComponents[component];
+    list.count(fmt::format("count {}", info.name), std::string{info.counted}, counts);
+    list.count(fmt::format("energy {}", info.name), "fJ", femtojoules);
+  }
+  list.add("energy static", "J", experiment.wafer.static_joules(statistics.makespan));
+}
+
+void add_use(List& list, const RunStatistics& statistics) {
+  for (std::size_t stage = 0; stage < llm::kStageCount; ++stage) {
+    std::int64_t busy = 0;
+    for (std::size_t i = stage; i < statistics.stage_busy.size(); i += llm::kStageCount)
+      busy += statistics.stage_busy[i];
+    list.count(fmt::format("busy {}", llm::kStageNames[stage]), "core-ps", busy);
+  }
+  list.count("busy crossbars", "core-ps", statistics.crossbars_busy_ps);
+  list.count("packets", "1", statistics.traffic.packets_sent);
+  list.count("flits", "flit", statistics.traffic.flits_sent);
+  list.count("flits over links", "flit", statistics.link_flits);
+}
+
+}  // namespace
+
+std::vector<Quantity> quantities_of(const llm::Experiment& experiment,
+                                    const llm::ServingController& controller,
+                                    const RunStatistics& statistics) {
+  List list;
+  add_throughput(list, controller.totals(), statistics.makespan);
+  add_latency(list, "TTFT", controller.time_to_first_token());
+  add_latency(list, "TPOT", controller.time_per_output_token());
+  add_serving(list, controller);
+  add_energy(list, experiment, statistics);
+  add_use(list, statistics);
+  return list.take();
+}
+
+}  // namespace ouro::tools
