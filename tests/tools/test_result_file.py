@@ -34,7 +34,7 @@ def cores_by_role(crossbar_rows):
     roles = {name: BLOCKS * cores_for(*shape, crossbar_rows) for name, shape in OF_A_BLOCK.items()}
     roles["lm_head"] = cores_for(*LM_HEAD, crossbar_rows)
     free = COLUMNS * ROWS - sum(roles.values())
-    return roles | {"kv": free // BLOCKS * BLOCKS, "spare": free % BLOCKS}
+    return roles | {"kv": free // BLOCKS * BLOCKS, "spare": free % BLOCKS, "router": 0}
 
 
 class ResultFile(ProgramTest):
@@ -64,7 +64,7 @@ class ResultFile(ProgramTest):
         cores = COLUMNS * ROWS
         self.assertEqual(self.file["cores/role"].shape, (cores,))
         self.assertEqual(self.file["links/flits"].shape, (cores, 6))
-        self.assertEqual(self.file["energy/counts"].shape, (8, 2, 8))
+        self.assertEqual(self.file["energy/counts"].shape, (8, 2, 9))
         self.assertEqual(self.file["requests/done_ps"].shape, (REQUESTS,))
         self.assertEqual(self.file["stages/busy_core_ps"].shape, (BLOCKS + 1, 8))
         self.assertEqual(self.file["stages/home_tokens"].shape, (4 * BLOCKS + 1,))
