@@ -30,18 +30,22 @@ T read_number_attribute(const Hdf5Calls& calls, Hdf5Id attribute, const std::str
 
 }  // namespace
 
-std::vector<std::string> dataset_paths(const Hdf5Calls& calls, Hdf5Id file) {
-  std::vector<std::string> paths;
-  const auto add = [](hid_t, const char* name, const H5O_info_t* info, void* list) -> herr_t {
-    if (info->type == H5O_TYPE_DATASET) {
-      static_cast<std::vector<std::string>*>(list)->push_back(fmt::format("/{}", name));
-    }
+std::vector<std::string> object_paths(const Hdf5Calls& calls, Hdf5Id file, ObjectKind kind) {
+  struct Search {
+    H5O_type_t type;
+    std::vector<std::string> paths;
+  };
+  Search search{kind == ObjectKind::group ? H5O_TYPE_GROUP : H5O_TYPE_DATASET, {}};
+  const auto add = [](hid_t, const char* name, const H5O_info_t* info, void* data) -> herr_t {
+    auto& of = *static_cast<Search*>(data);
+    const std::string_view path = name;
+    if (info->type == of.type) of.paths.push_back(fmt::format("/{}", path == "." ? "" : path));
     return 0;
   };
-  calls.check(H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, add, &paths, H5O_INFO_BASIC),
-              "list its datasets");
-  std::sort(paths.begin(), paths.end());
-  return paths;
+  calls.check(H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, add, &search, H5O_INFO_BASIC),
+              "list what it holds");
+  std::sort(search.paths.begin(), search.paths.end());
+  return search.paths;
 }
 
 std::vector<std::string> attribute_names(const Hdf5Calls& calls, Hdf5Id object) {
@@ -74,6 +78,10 @@ std::variant<std::string, std::int64_t, double> read_attribute(const Hdf5Calls& 
     }
   }
   throw InputError{calls.file(), fmt::format("attribute '{}' is neither a text nor a number", name)};
+}
+
+Hdf5Handle open_group(const Hdf5Calls& calls, Hdf5Id file, const std::string& path) {
+  return calls.own(H5Gopen2(file, path.c_str(), H5P_DEFAULT), H5Gclose, fmt::format("open '{}'", path));
 }
 
 Hdf5Handle open_dataset(const Hdf5Calls& calls, Hdf5Id file, const std::string& path) {

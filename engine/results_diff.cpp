@@ -110,35 +110,41 @@ std::optional<std::string> compare_dataset(const Pair& files, const std::string&
   return compare_contents(files, *a);
 }
 
-std::optional<std::string> compare_attribute(const Pair& files, const std::string& name) {
-  const auto a = files.a.attributes().find(name);
-  const auto b = files.b.attributes().find(name);
-  const auto what = fmt::format("attribute '{}'", name);
-  const bool is_in_a = a != files.a.attributes().end();
-  if (!is_in_a || b == files.b.attributes().end()) return only_in(what, files, is_in_a);
-  if (is_same(a->second, b->second)) return std::nullopt;
-  return fmt::format("{} is {} in {}, {} in {}", what, show(a->second), files.a.name(), show(b->second),
-                     files.b.name());
+using AttributeName = std::pair<std::string, std::string>;  // group and name
+
+std::optional<std::string> compare_attribute(const Pair& files, const AttributeName& attribute) {
+  const auto& [group, name] = attribute;
+  const auto* a = files.a.find_attribute(group, name);
+  const auto* b = files.b.find_attribute(group, name);
+  const auto what = fmt::format("attribute '{}'{}", name, group == "/" ? "" : fmt::format(" of '{}'", group));
+  if (!a || !b) return only_in(what, files, a);
+  if (is_same(*a, *b)) return std::nullopt;
+  return fmt::format("{} is {} in {}, {} in {}", what, show(*a), files.a.name(), show(*b), files.b.name());
 }
 
-std::set<std::string> attributes_to_compare(const Pair& files, const DiffOptions& options) {
-  std::set<std::string> names;
+bool is_ignored(const std::string& path, const DiffOptions& options) {
+  return std::any_of(
+      options.ignored_groups.begin(), options.ignored_groups.end(),
+      [&](const std::string& group) { return path == group || path.starts_with(group + '/'); });
+}
+
+std::set<AttributeName> attributes_to_compare(const Pair& files, const DiffOptions& options) {
+  std::set<AttributeName> names;
   for (const auto* file : {&files.a, &files.b}) {
-    for (const auto& [name, value] : file->attributes()) names.insert(name);
+    for (const auto& [group, attributes] : file->attributes()) {
+      if (is_ignored(group, options)) continue;
+      for (const auto& [name, value] : attributes) names.emplace(group, name);
+    }
   }
-  for (const auto& name : options.ignored_attributes) names.erase(name);
+  for (const auto& name : options.ignored_attributes) names.erase({"/", name});
   return names;
 }
 
 std::set<std::string> datasets_to_compare(const Pair& files, const DiffOptions& options) {
-  const auto is_ignored = [&](const std::string& path) {
-    return std::any_of(options.ignored_groups.begin(), options.ignored_groups.end(),
-                       [&](const std::string& group) { return path.starts_with(group + '/'); });
-  };
   std::set<std::string> paths;
   for (const auto* file : {&files.a, &files.b}) {
     for (const auto& dataset : file->datasets()) {
-      if (!is_ignored(dataset.path)) paths.insert(dataset.path);
+      if (!is_ignored(dataset.path, options)) paths.insert(dataset.path);
     }
   }
   return paths;
@@ -150,7 +156,7 @@ std::vector<std::string> compare_results(const ResultsReader& a, const ResultsRe
                                          const DiffOptions& options) {
   const Pair files{a, b};
   std::vector<std::string> differences;
-  const auto compare_each = [&](const std::set<std::string>& names, auto compare) {
+  const auto compare_each = [&](const auto& names, auto compare) {
     for (const auto& name : names) {
       if (differences.size() >= options.at_most) return;
       if (auto difference = compare(files, name)) differences.push_back(std::move(*difference));

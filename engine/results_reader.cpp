@@ -34,25 +34,29 @@ ResultsReader::ResultsReader(const std::filesystem::path& path)
 }
 
 void ResultsReader::list_attributes() {
-  for (const auto& name : attribute_names(calls_, file_.get())) {
-    attributes_[name] = read_attribute(calls_, file_.get(), name);
+  for (const auto& path : object_paths(calls_, file_.get(), ObjectKind::group)) {
+    const auto group = open_group(calls_, file_.get(), path);
+    auto& attributes = attributes_[path];
+    for (const auto& name : attribute_names(calls_, group.get()))
+      attributes[name] = read_attribute(calls_, group.get(), name);
   }
 }
 
 void ResultsReader::check_schema() const {
-  const auto schema = attributes_.find(kSchemaAttribute);
-  if (schema == attributes_.end() || schema->second != AttributeValue{kSchema}) {
+  const auto* schema = find_attribute("/", kSchemaAttribute);
+  if (!schema || *schema != AttributeValue{kSchema}) {
     throw InputError{name(), "is an HDF5 file, but not a results file of this program"};
   }
-  const auto version = attributes_.find(kSchemaVersionAttribute);
-  if (version == attributes_.end() || version->second != AttributeValue{kSchemaVersion}) {
+  const auto* version = find_attribute("/", kSchemaVersionAttribute);
+  if (!version || *version != AttributeValue{kSchemaVersion}) {
     throw InputError{name(), "has another schema version",
                      fmt::format("this program reads {}", kSchemaVersion)};
   }
 }
 
 void ResultsReader::list_datasets() {
-  for (const auto& path : dataset_paths(calls_, file_.get())) datasets_.push_back(describe(path));
+  for (const auto& path : object_paths(calls_, file_.get(), ObjectKind::dataset))
+    datasets_.push_back(describe(path));
 }
 
 DatasetInfo ResultsReader::describe(const std::string& path) const {
@@ -64,6 +68,19 @@ DatasetInfo ResultsReader::describe(const std::string& path) const {
   };
   return {path, element_type(calls_, dataset.get(), path), shape_of(calls_, dataset.get(), path),
           text_of(kUnitAttribute), text_of(kMeaningAttribute)};
+}
+
+const AttributeValue* ResultsReader::find_attribute(const std::string& group, const std::string& name) const {
+  const auto attributes = attributes_.find(group);
+  if (attributes == attributes_.end()) return nullptr;
+  const auto found = attributes->second.find(name);
+  return found == attributes->second.end() ? nullptr : &found->second;
+}
+
+std::int64_t ResultsReader::attribute(const std::string& group, const std::string& name) const {
+  const auto* value = find_attribute(group, name);
+  if (const auto* number = value ? std::get_if<std::int64_t>(value) : nullptr) return *number;
+  throw InputError{this->name(), fmt::format("has no whole number '{}' as attribute of '{}'", name, group)};
 }
 
 const DatasetInfo* ResultsReader::find(const std::string& path) const {

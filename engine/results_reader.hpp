@@ -21,6 +21,7 @@ struct DatasetInfo {
 };
 
 using AttributeValue = std::variant<std::string, std::int64_t, double>;
+using Attributes = std::map<std::string, AttributeValue>;
 
 /// A results file opened for reading, by one process and without MPI.
 ///
@@ -31,8 +32,11 @@ class ResultsReader {
   explicit ResultsReader(const std::filesystem::path& path);
 
   const std::string& name() const { return calls_.file(); }
-  /// Of the whole file.
-  const std::map<std::string, AttributeValue>& attributes() const { return attributes_; }
+  /// Of each group, by its path; those of the whole file are of group "/".
+  const std::map<std::string, Attributes>& attributes() const { return attributes_; }
+  /// Null if there is no such attribute.
+  const AttributeValue* find_attribute(const std::string& group, const std::string& name) const;
+  std::int64_t attribute(const std::string& group, const std::string& name) const;
   /// Sorted by path.
   const std::vector<DatasetInfo>& datasets() const { return datasets_; }
   /// Null if there is no such dataset.
@@ -59,7 +63,7 @@ class ResultsReader {
 
   Hdf5Calls calls_;
   Hdf5Handle file_;
-  std::map<std::string, AttributeValue> attributes_;
+  std::map<std::string, Attributes> attributes_;
   std::vector<DatasetInfo> datasets_;
 };
 

@@ -32,9 +32,6 @@ class Die : public engine::LogicalProcess {
   /// Of the station with that number; nullptr if its home core is on another die.
   virtual const StationUse* station_use(int station) const = 0;
 
-  /// Sum over its cores of the time in crossbar passes.
-  virtual engine::Duration crossbars_busy() const = 0;
-
   /// Whether nothing is under way and no KV is held, as it must be at the end of a run.
   virtual bool is_idle() const = 0;
 };

@@ -561,12 +561,6 @@ const StationUse* DieProcess::station_use(int station) const {
   return here ? &core(station_plan(station).home).station->use : nullptr;
 }
 
-Duration DieProcess::crossbars_busy() const {
-  Duration busy{};
-  for (const auto& core : cores_) busy += core.use.crossbars_busy;
-  return busy;
-}
-
 const KvCore* DieProcess::kv_core(int core_index) const {
   const auto& attention = cores_[static_cast<std::size_t>(core_index)].attention;
   return attention ? &attention->kv : nullptr;

@@ -60,7 +60,6 @@ class DieProcess final : public Die {
   const engine::Timeline& kv_collisions() const { return kv_collisions_; }
 
   const StationUse* station_use(int station) const override;
-  engine::Duration crossbars_busy() const override;
   bool is_idle() const override;
 
  private:

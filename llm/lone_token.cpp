@@ -214,7 +214,6 @@ void LoneToken::start_pass(const StationPlan& station, CoreId core, Time tail) {
   counts(station.tile_stage)[Component::mac] += tile.macs;
   counts(station.tile_stage)[Component::htree] += work.htree_bits;
   busy(station.tile_stage, work.pass);
-  passage_.crossbars_busy += work.pass;
   if (index == 0) passage_.home_output = end - start_;
   if (tile.partial_columns > 0 && !tile.partial_waits) {
     at(end, [=, this, &station, &tile] {
@@ -298,7 +297,6 @@ void LoneToken::attend(int head, int ring_core, bool newest, Time ready) {
   counts(Stage::projection)[Component::htree] += work.values.htree_bits;
   busy(Stage::score, work.score.time);
   busy(Stage::projection, value_time);
-  passage_.crossbars_busy += work.score.time + value_time;
   if (newest) {
     add_attention_part(head, use.v);
     return;

@@ -26,8 +26,7 @@ struct Passage {
   std::array<wafer::EnergyCounts, kStageCount> counts{};
   std::array<engine::Duration, kStageCount> busy{};  ///< core time of crossbars and SFUs
   std::array<bool, kStageCount> uses{};              ///< whether a stage has any of these
-  engine::Duration crossbars_busy{};
-  std::int64_t packets = 0;  ///< a multicast counts once for each destination
+  std::int64_t packets = 0;                          ///< a multicast counts once for each destination
   std::int64_t flits = 0;
   std::int64_t packets_to_host = 0;  ///< of them
   std::int64_t flits_to_host = 0;

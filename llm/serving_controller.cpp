@@ -367,13 +367,10 @@ void ServingController::sampled(int slot, Time when, Scheduler& scheduler) {
 
 void ServingController::finish(int slot, Scheduler& scheduler) {
   const auto& record = at(slot).record;
-  const auto outputs = record.request.output_tokens;
   ++totals_.requests_done;
   totals_.prompt_tokens += record.request.prompt_tokens;
   totals_.first_arrival = waiting_.first_arrival();
   totals_.last_done = std::max(totals_.last_done, record.done);
-  time_to_first_token_.add((record.first_token - record.request.arrival).count());
-  if (outputs > 1) time_per_output_token_.add((record.done - record.first_token).count() / (outputs - 1));
   count_limits(record);
   waiting_.finished(record.request, record.done, scheduler);
   finished_.push_back(record);

@@ -7,7 +7,6 @@
 #include <span>
 #include <vector>
 
-#include "engine/histogram.hpp"
 #include "engine/logical_process.hpp"
 #include "engine/region.hpp"
 #include "engine/timeline.hpp"
@@ -124,9 +123,6 @@ class ServingController final : public engine::LogicalProcess {
   /// Recorded tokens that left the pipeline since the last call.
   std::vector<TokenRecord> take_token_records();
 
-  const engine::Histogram& time_to_first_token() const { return time_to_first_token_; }      ///< ps
-  const engine::Histogram& time_per_output_token() const { return time_per_output_token_; }  ///< ps
-
   /// In windows of simulated time.
   struct Timelines {
     engine::Timeline tokens_retired;
@@ -224,8 +220,6 @@ class ServingController final : public engine::LogicalProcess {
   std::vector<TokenRecord> recorded_;
   std::int64_t kv_tokens_held_ = 0;
   ServingTotals totals_;
-  engine::Histogram time_to_first_token_;
-  engine::Histogram time_per_output_token_;
   Timelines timelines_;
 };
 

@@ -393,7 +393,6 @@ void StageProcess::count(const Passage& passage, Phase phase, int block) {
     ledger_.count(stage, phase, passage.counts[i]);
     if (passage.busy[i] > Duration{}) ledger_.busy(scheduler_->now(), block, stage, passage.busy[i]);
   }
-  crossbars_busy_ += passage.crossbars_busy;
   traffic_.packets_sent += passage.packets;
   traffic_.flits_sent += passage.flits;
   traffic_.packets_received += passage.packets - passage.packets_to_host;
@@ -417,7 +416,6 @@ void StageProcess::count_context(const HeadsAtBlock& heads, std::int64_t context
   ledger_.busy(scheduler_->now(), block, Stage::score, of_all * (now.score - then.score));
   ledger_.busy(scheduler_->now(), block, Stage::softmax, of_all * (now.softmax - then.softmax));
   ledger_.busy(scheduler_->now(), block, Stage::projection, of_all * (now.values - then.values));
-  crossbars_busy_ += of_all * (now.score + now.values - then.score - then.values);
 }
 
 const StationUse* StageProcess::station_use(int station) const {

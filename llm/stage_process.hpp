@@ -32,7 +32,6 @@ class StageProcess final : public Die {
   const WorkLedger& ledger() const override { return ledger_; }
   const Traffic& traffic() const override { return traffic_; }
   const StationUse* station_use(int station) const override;
-  engine::Duration crossbars_busy() const override { return crossbars_busy_; }
   bool is_idle() const override;
 
  private:
@@ -118,7 +117,6 @@ class StageProcess final : public Die {
   const ExpertRouting::Choice everything_{0};  ///< expert 0 stands for tiles that all work for every token
   WorkLedger ledger_;
   Traffic traffic_;
-  engine::Duration crossbars_busy_{};
   engine::Scheduler* scheduler_ = nullptr;  ///< of the event being handled
 };
 

@@ -38,13 +38,15 @@ class WorkLedger {
   void busy(engine::Time when, int block, Stage stage, engine::Duration duration) {
     busy_[static_cast<std::size_t>(block) * kStageCount + static_cast<std::size_t>(stage)] +=
         duration.count();
-    busy_timeline_.add(when, duration.count());
+    busy_timelines_[static_cast<std::size_t>(stage)].add(when, duration.count());
   }
 
   /// Core-picoseconds of crossbars and SFUs, by block (LM head last) and stage.
   const std::vector<std::int64_t>& busy() const { return busy_; }
   const engine::Timeline& energy_timeline() const { return energy_timeline_; }  ///< fJ
-  const engine::Timeline& busy_timeline() const { return busy_timeline_; }      ///< core-ps
+  const engine::Timeline& busy_timeline(Stage stage) const {                    ///< core-ps
+    return busy_timelines_[static_cast<std::size_t>(stage)];
+  }
 
  private:
   static std::size_t index(Stage stage, Phase phase) {
@@ -56,7 +58,7 @@ class WorkLedger {
   std::array<wafer::EnergyCounts, kStageCount * kPhaseCount> counts_;
   std::vector<std::int64_t> busy_;
   engine::Timeline energy_timeline_;
-  engine::Timeline busy_timeline_;
+  std::array<engine::Timeline, kStageCount> busy_timelines_;
 };
 
 }  // namespace ouro::llm

@@ -13,6 +13,7 @@
 #include "tools/noc_command.hpp"
 #include "tools/project_command.hpp"
 #include "tools/run_command.hpp"
+#include "tools/summary_command.hpp"
 #include "tools/sweep_command.hpp"
 #include "tools/validate_command.hpp"
 #include "tools/version.hpp"
@@ -135,6 +136,21 @@ int sweep_and_join(int argc, char** argv, const ouro::tools::SweepArguments& arg
   });
 }
 
+void add_diff(CLI::App& command, ouro::tools::DiffArguments& arguments) {
+  command.add_option("A.h5", arguments.a)->required();
+  command.add_option("B.h5", arguments.b)->required();
+  command
+      .add_option("--rtol", arguments.tolerance,
+                  "compare the figures of the summary instead of every bit; how far each may be off, such as "
+                  "0.03 for 3 %")
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--tolerance", arguments.tolerances,
+                  "the same for one figure, or each value of a dataset, such as ttft_p99_ms=0.1")
+      ->allow_extra_args(false)
+      ->type_name("NAME=x");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -168,10 +184,15 @@ int main(int argc, char** argv) {
       app.add_subcommand("workload", "Reads a workload through and says what is in it, without a model");
   add_configuration(*workload_app, workload_arguments);
 
-  std::filesystem::path a, b;
+  ouro::tools::DiffArguments diff_arguments;
   auto* diff_app = app.add_subcommand("diff", "Says whether two results agree in every simulated quantity");
-  diff_app->add_option("A.h5", a)->required();
-  diff_app->add_option("B.h5", b)->required();
+  add_diff(*diff_app, diff_arguments);
+
+  std::filesystem::path summarized;
+  bool json = false;
+  auto* summary_app = app.add_subcommand("summary", "Prints the main figures of a run");
+  summary_app->add_option("RUN.h5", summarized)->required();
+  summary_app->add_flag("--json", json, "all figures as one JSON object, with units in the keys");
 
   ouro::tools::ProjectArguments project_arguments;
   auto* project_app =
@@ -184,7 +205,7 @@ int main(int argc, char** argv) {
   add_sweep(*sweep_app, sweep_arguments);
 
   for (auto* command :
-       {run_app, noc_app, validate_app, check_app, workload_app, diff_app, project_app, sweep_app})
+       {run_app, noc_app, validate_app, check_app, workload_app, diff_app, summary_app, project_app, sweep_app})
     command->set_version_flag("--version", app.version());
 
   try {
@@ -192,7 +213,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
       fmt::print(stderr,
-                 "ouroboros: there is no command '{}'; known: run, noc, validate, check, workload, diff, "
+                 "ouroboros: there is no command '{}'; known: run, noc, validate, check, workload, diff, summary, "
                  "project, sweep\n",
                  app.remaining().front());
       return kInputAtFault;
@@ -217,8 +238,11 @@ int main(int argc, char** argv) {
   if (sweep_app->parsed()) return sweep_and_join(argc, argv, sweep_arguments);
   const auto logger = make_logger(0);
   return guarded(*logger, [&] {
-    if (diff_app->parsed()) return ouro::tools::diff(a, b) ? 0 : kDifferent;
-    if (project_app->parsed()) {
+    if (diff_app->parsed()) return ouro::tools::diff(diff_arguments) ? 0 : kDifferent;
+    if (summary_app->parsed()) {
+      ouro::tools::summarize(summarized,
+                             json ? ouro::tools::SummaryFormat::json : ouro::tools::SummaryFormat::lines);
+    } else if (project_app->parsed()) {
       ouro::tools::project(project_arguments);
     } else if (workload_app->parsed()) {
       ouro::tools::workload(workload_arguments);

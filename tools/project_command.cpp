@@ -206,9 +206,9 @@ void print_head(const engine::ResultsReader& result, const llm::Experiment& expe
 
 /// A replay that handles other events than the run did predicts another run.
 void check_same_run(const engine::VirtualRun& run, const engine::ResultsReader& result, bool changed) {
-  const auto recorded = result.attributes().find("digest");
-  if (changed || recorded == result.attributes().end()) return;
-  if (recorded->second == engine::AttributeValue{fmt::format("{:016x}", run.verdict.digest)}) return;
+  const auto* recorded = result.find_attribute("/", "digest");
+  if (changed || !recorded) return;
+  if (*recorded == engine::AttributeValue{fmt::format("{:016x}", run.verdict.digest)}) return;
   throw InputError{result.name(), "this program does not repeat the run that made it",
                    "use the version that made it, with the same model and trace files"};
 }

@@ -4,12 +4,14 @@
 
 #include "engine/mpi.hpp"
 #include "engine/results_file.hpp"
+#include "engine/results_reader.hpp"
 #include "engine/synchronizer.hpp"
 #include "engine/verification.hpp"
 #include "llm/experiment.hpp"
 #include "llm/fault_report.hpp"
 #include "partitions/partition.hpp"
 #include "tools/progress.hpp"
+#include "tools/run_figures.hpp"
 #include "tools/run_profile.hpp"
 #include "tools/run_settings.hpp"
 #include "tools/run_statistics.hpp"
@@ -52,8 +54,10 @@ Prepared prepare(const RunArguments& arguments, MPI_Comm comm) {
 
 class Simulation {
  public:
-  Simulation(const Prepared& prepared, MPI_Comm comm)
+  /// @param path  where the result will be
+  Simulation(const Prepared& prepared, std::filesystem::path path, MPI_Comm comm)
       : prepared_{prepared},
+        path_{std::move(path)},
         comm_{comm},
         system_{*prepared.experiment, engine::mpi_rank(comm), engine::mpi_size(comm), prepared.partition,
                 prepared.settings.lookahead},
@@ -64,6 +68,7 @@ class Simulation {
   void run(bool profile) {
     const double begin = MPI_Wtime();
     writer_.write_head(prepared_.resolved_toml);
+    keep_what_is_written(Time{});
     run_to_the_end();
     progress_.finish();
     const double wall = MPI_Wtime() - begin;
@@ -75,10 +80,7 @@ class Simulation {
     const auto engine_report = report(wall);
     writer_.write_engine(engine_report, prepared_.partition);
     prepared_.file->commit();
-    if (engine::mpi_rank(comm_) == 0) {
-      print_summary(std::cout, *prepared_.experiment, system_.controller(), statistics, wall,
-                    engine::mpi_size(comm_));
-    }
+    if (engine::mpi_rank(comm_) == 0) print_summary(std::cout, read_figures(engine::ResultsReader{path_}));
     if (profile) print_profile(std::cout, comm_, engine_report);
   }
 
@@ -105,11 +107,17 @@ class Simulation {
       writer_.append_finished(system_.controller());
       const auto done = system_.controller().totals().requests_done;
       if (done - written < kRequestsBetweenFlushes && ++stops < kStopsBetweenFlushes) continue;
-      if (done > written) prepared_.file->flush();
+      keep_what_is_written(stop);
       engine::check_replicas(comm_, system_.region());
       written = done;
       stops = 0;
     }
+  }
+
+  /// A run that is killed later leaves a file that can be read, and says how far it came.
+  void keep_what_is_written(Time reached) {
+    writer_.write_progress(system_.controller(), reached);
+    prepared_.file->flush();
   }
 
   void show_progress(Time reached) {
@@ -124,6 +132,7 @@ class Simulation {
   }
 
   const Prepared& prepared_;
+  std::filesystem::path path_;
   MPI_Comm comm_;
   llm::System system_;
   Progress progress_;
@@ -161,7 +170,7 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
         "as it is",
         experiment.summary.longest_context, experiment.model.trained_context);
   }
-  Simulation{prepared, comm}.run(arguments.profile);
+  Simulation{prepared, path, comm}.run(arguments.profile);
   logger.info("wrote {}", path.string());
   return 0;
 }

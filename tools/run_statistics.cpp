@@ -20,20 +20,24 @@ std::int64_t sum_over_ranks(MPI_Comm comm, std::int64_t value) {
   return engine::mpi_reduce_all(comm, value, MPI_SUM);
 }
 
-/// Sums the timelines of all dies, brought to the widest window of any.
-WindowedQuantity merge(MPI_Comm comm, const std::vector<engine::Timeline>& local) {
+/// Sums the timelines of all dies, brought to the widest window of any. `local` has `kinds` of each die, one
+/// after the other; a window of the result has a value for each kind.
+WindowedQuantity merge(MPI_Comm comm, const std::vector<engine::Timeline>& local, std::size_t kinds) {
   std::int64_t shift = engine::Timeline{}.shift();
   for (const auto& timeline : local) shift = std::max<std::int64_t>(shift, timeline.shift());
   shift = engine::mpi_reduce_all(comm, shift, MPI_MAX);
-  WindowedQuantity merged{static_cast<int>(shift), std::vector<std::int64_t>(engine::Timeline::kWindows)};
+  WindowedQuantity merged{static_cast<int>(shift),
+                          std::vector<std::int64_t>(engine::Timeline::kWindows * kinds)};
   std::int64_t used = 0;
-  for (auto timeline : local) {
+  for (std::size_t of = 0; of < local.size(); ++of) {
+    auto timeline = local[of];
     timeline.widen_to(static_cast<int>(shift));
-    for (std::size_t i = 0; i < timeline.values().size(); ++i) merged.values[i] += timeline.values()[i];
-    used = std::max<std::int64_t>(used, static_cast<std::int64_t>(timeline.values().size()));
+    const auto& values = timeline.values();
+    for (std::size_t i = 0; i < values.size(); ++i) merged.values[i * kinds + of % kinds] += values[i];
+    used = std::max<std::int64_t>(used, static_cast<std::int64_t>(values.size()));
   }
   sum_over_ranks(comm, merged.values);
-  merged.values.resize(static_cast<std::size_t>(engine::mpi_reduce_all(comm, used, MPI_MAX)));
+  merged.values.resize(static_cast<std::size_t>(engine::mpi_reduce_all(comm, used, MPI_MAX)) * kinds);
   return merged;
 }
 
@@ -64,8 +68,6 @@ void add_energy(RunStatistics& statistics, const llm::Experiment& experiment, co
   for (std::size_t i = 0; i < counts.size(); ++i) {
     const auto component = static_cast<wafer::Component>(i % wafer::kComponentCount);
     statistics.energy_femtojoules.push_back(experiment.wafer.energy.of(component, counts[i]).femtojoules());
-    if (component == wafer::Component::hop)
-      statistics.link_flits += counts[i] / experiment.wafer.noc.link_bits;
   }
 }
 
@@ -76,16 +78,15 @@ void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const
   statistics.stage_busy.resize(static_cast<std::size_t>(experiment.plan->blocks() + 1) * llm::kStageCount);
   for (const auto* die : system.dies()) {
     energy.push_back(die->ledger().energy_timeline());
-    busy.push_back(die->ledger().busy_timeline());
+    for (std::size_t stage = 0; stage < llm::kStageCount; ++stage)
+      busy.push_back(die->ledger().busy_timeline(static_cast<llm::Stage>(stage)));
     const auto& of_die = die->ledger().busy();
     for (std::size_t i = 0; i < of_die.size(); ++i) statistics.stage_busy[i] += of_die[i];
-    statistics.crossbars_busy_ps += die->crossbars_busy().count();
   }
   sum_over_ranks(comm, statistics.stage_busy);
-  statistics.crossbars_busy_ps = sum_over_ranks(comm, statistics.crossbars_busy_ps);
-  statistics.energy = merge(comm, energy);
-  statistics.busy = merge(comm, busy);
-  statistics.kv_collisions = merge(comm, collisions);
+  statistics.energy = merge(comm, energy, 1);
+  statistics.busy = merge(comm, busy, llm::kStageCount);
+  statistics.kv_collisions = merge(comm, collisions, 1);
 }
 
 void check(bool holds, const char* what, std::int64_t a, std::int64_t b) {

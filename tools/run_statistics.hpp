@@ -28,13 +28,11 @@ struct RunStatistics {
   std::vector<std::int64_t> energy_femtojoules;
   /// By block (LM head last) and stage, core-ps.
   std::vector<std::int64_t> stage_busy;
-  WindowedQuantity energy;             ///< fJ
-  WindowedQuantity busy;               ///< core-ps
-  WindowedQuantity kv_collisions;      ///< at `packet` fidelity
-  std::int64_t crossbars_busy_ps = 0;  ///< summed over cores
-  std::int64_t link_flits = 0;         ///< summed over links between routers
-  std::uint64_t events_handled = 0;    ///< a replicated LP's on every rank
-  double peak_memory_mb = 0;           ///< of the largest rank
+  WindowedQuantity energy;           ///< fJ
+  WindowedQuantity busy;             ///< core-ps, by window and stage
+  WindowedQuantity kv_collisions;    ///< at `packet` fidelity
+  std::uint64_t events_handled = 0;  ///< a replicated LP's on every rank
+  double peak_memory_mb = 0;         ///< of the largest rank
 };
 
 /// Collective.

@@ -3,115 +3,141 @@
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
-#include <algorithm>
-#include <array>
-#include <string>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "llm/request.hpp"
 
 namespace ouro::tools {
 namespace {
 
-double ms(std::int64_t picoseconds) {
-  return 1e-9 * static_cast<double>(picoseconds);
-}
+/// Lines with a name and what is said of it.
+class Lines {
+ public:
+  Lines(std::ostream& out, const Figures& figures) : out_{out}, figures_{figures} {}
 
-void print_latency(std::ostream& out, const char* name, const engine::Histogram& histogram) {
-  if (histogram.count() == 0) {
-    fmt::print(out, "{:<18} none\n", name);
-    return;
+  template <class... Values>
+  void print(std::string_view name, fmt::format_string<Values...> format, Values&&... values) {
+    fmt::print(out_, "{:<18} {}\n", name, fmt::format(format, std::forward<Values>(values)...));
   }
-  fmt::print(out, "{:<18} p50 {:.4g} ms, p99 {:.4g} ms\n", name, ms(histogram.percentile(0.5)),
-             ms(histogram.percentile(0.99)));
-}
+  double number(const std::string& key) const { return figures_.number(key); }
+  bool has(const std::string& key) const { return figures_.find(key); }
 
-std::string limit(engine::Duration most) {
-  return most == engine::Duration::max() ? "any" : fmt::format("{:.4g} ms", ms(most.count()));
-}
-
-void print_limits(std::ostream& out, const llm::ServingOptions& options, const llm::ServingTotals& totals,
-                  double makespan) {
-  const auto none = engine::Duration::max();
-  if (options.ttft_limit == none && options.tpot_limit == none) return;
-  const auto share = [&](std::int64_t requests) {
-    return 100 * static_cast<double>(requests) / static_cast<double>(totals.requests_done);
-  };
-  fmt::print(out, "{:<18} TTFT {}: {:.4g} %, TPOT {}: {:.4g} %, both: {:.4g} %\n", "within limits",
-             limit(options.ttft_limit), share(totals.within_ttft), limit(options.tpot_limit),
-             share(totals.within_tpot), share(totals.within_both));
-  fmt::print(out, "{:<18} {:.4g} requests/s, {:.4g} output tokens/s of requests within both\n", "goodput",
-             static_cast<double>(totals.within_both) / makespan,
-             static_cast<double>(totals.output_tokens_within_both) / makespan);
-}
-
-void print_energy(std::ostream& out, const llm::Experiment& experiment, const RunStatistics& statistics,
-                  double tokens) {
-  std::array<double, wafer::kComponentCount> parts{};
-  double dynamic = 0;
-  for (std::size_t i = 0; i < statistics.energy_femtojoules.size(); ++i) {
-    const double joules = 1e-15 * static_cast<double>(statistics.energy_femtojoules[i]);
-    parts[i % parts.size()] += joules;
-    dynamic += joules;
+  void print_latency(std::string_view name, const std::string& key) {
+    if (has(key + "_p50_ms")) {
+      print(name, "p50 {:.4g} ms, p99 {:.4g} ms", number(key + "_p50_ms"), number(key + "_p99_ms"));
+    } else {
+      print(name, "none");
+    }
   }
-  const double idle = experiment.wafer.static_joules(statistics.makespan);
-  fmt::print(out, "{:<18} {:.4g} mJ: static {:.4g}", "energy an output", 1e3 * (dynamic + idle) / tokens,
-             1e3 * idle / tokens);
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    fmt::print(out, ", {} {:.4g}", wafer::kComponents[i].name, 1e3 * parts[i] / tokens);
+
+  void print_workload() {
+    const auto rows = [&](const char* which) {
+      return static_cast<std::uint64_t>(number(fmt::format("workload_rows{}", which)));
+    };
+    print("workload", "{}",
+          llm::describe({.read = rows(""),
+                         .without_tokens = rows("_without_tokens"),
+                         .out_of_order = rows("_out_of_order"),
+                         .over_context = rows("_over_context"),
+                         .delayed = rows("_delayed"),
+                         .truncated = rows("_truncated")}));
   }
-  fmt::print(out, "\n");
-}
 
-double mean_core_use(const llm::Experiment& experiment, const RunStatistics& statistics) {
-  return static_cast<double>(statistics.crossbars_busy_ps) /
-         static_cast<double>(statistics.makespan.count()) / experiment.wafer.geometry.cores();
-}
+  void print_requests() {
+    if (!has("requests_done")) return print("served", "no request ended");
+    print("served", "{:.0f} requests, {:.0f} prompt and {:.0f} output tokens in {:.4g} ms of simulated time",
+          number("requests_done"), number("prompt_tokens"), number("output_tokens"),
+          number(has("makespan_ms") ? "makespan_ms" : "reached_ms"));
+    if (has("output_tokens_per_s")) {
+      print("throughput", "{:.4g} output tokens/s, {:.4g} prompt and output tokens/s",
+            number("output_tokens_per_s"), number("prompt_and_output_tokens_per_s"));
+    }
+    print_latency("TTFT", "ttft");
+    print_latency("TPOT", "tpot");
+    print_latency("latency", "latency");
+  }
 
-double mean_link_use(const llm::Experiment& experiment, const RunStatistics& statistics) {
-  const auto& geometry = experiment.wafer.geometry;
-  const double links =
-      2.0 * ((geometry.columns() - 1.0) * geometry.rows() + (geometry.rows() - 1.0) * geometry.columns());
-  const double busy =
-      static_cast<double>(statistics.link_flits) * static_cast<double>(experiment.wafer.noc.cycle.count());
-  return links == 0 ? 0 : busy / static_cast<double>(statistics.makespan.count()) / links;
-}
+  void print_limits() {
+    if (!has("goodput_requests_per_s")) return;
+    const auto limit = [&](const std::string& key) {
+      return has(key) ? fmt::format("{:.4g} ms", number(key)) : "any";
+    };
+    print("within limits", "TTFT {}: {:.4g} %, TPOT {}: {:.4g} %, both: {:.4g} %", limit("ttft_limit_ms"),
+          number("requests_within_ttft_percent"), limit("tpot_limit_ms"),
+          number("requests_within_tpot_percent"), number("requests_within_both_percent"));
+    print("goodput", "{:.4g} requests/s, {:.4g} output tokens/s of requests within both",
+          number("goodput_requests_per_s"), number("goodput_output_tokens_per_s"));
+  }
+
+  void print_energy() {
+    constexpr std::string_view kBegin = "energy_";
+    constexpr std::string_view kEnd = "_per_output_token_mj";
+    std::string parts;
+    for (const auto& figure : figures_.all()) {
+      const auto& key = figure.key;
+      if (!key.starts_with(kBegin) || !key.ends_with(kEnd) || key.size() <= kBegin.size() + kEnd.size() - 1)
+        continue;
+      const auto name = key.substr(kBegin.size(), key.size() - kBegin.size() - kEnd.size());
+      parts += fmt::format("{} {} {:.4g}", parts.empty() ? ":" : ",", name, number(key));
+    }
+    print("energy an output", "{:.4g} mJ{}", number("energy_per_output_token_mj"), parts);
+    print("mean power", "{:.4g} W", number("mean_power_w"));
+  }
+
+  void print_use() {
+    std::string links;
+    if (has("mean_link_use_percent"))
+      links = fmt::format(", links {:.3g} %", number("mean_link_use_percent"));
+    print("mean use", "cores {:.3g} %{}", number("mean_core_use_percent"), links);
+    print("KV occupancy", "{:.3g} % of the pages at most, {:.0f} preemptions, {:.0f} tokens recomputed",
+          number("kv_pages_peak_percent"), number("preemptions"), number("recomputed_tokens"));
+  }
+
+  void print_prefix_cache() {
+    if (number("cached_tokens") == 0) return;
+    print("prefix cache", "{:.0f} tokens of KV found, {:.0f} prompt tokens asked for",
+          number("cached_tokens"), number("prompt_tokens"));
+  }
+
+  void print_simulator() {
+    print("simulator",
+          "{:.3g} s wall on {:.0f} ranks, {:.3g} M events/s, {:.0f} events a token, {:.0f} simulated "
+          "tokens/s, {:.0f} MB a rank",
+          number("wall_s"), number("ranks"), number("events_per_wall_s") / 1e6, number("events_per_token"),
+          number("simulated_tokens_per_wall_s"), number("peak_memory_of_a_rank_mb"));
+    print("digest", "{}", std::get<std::string>(figures_.find("digest")->value));
+  }
+
+ private:
+  std::ostream& out_;
+  const Figures& figures_;
+};
 
 }  // namespace
 
-void print_summary(std::ostream& out, const llm::Experiment& experiment,
-                   const llm::ServingController& controller, const RunStatistics& statistics,
-                   double wall_seconds, int ranks) {
-  const auto& totals = controller.totals();
-  const double makespan = engine::seconds(statistics.makespan);
-  const auto outputs = static_cast<double>(totals.output_tokens);
-  const auto processed = static_cast<double>(totals.tokens_retired);
-  if (experiment.workload.lengths == llm::LengthMode::trace)
-    fmt::print(out, "{:<18} {}\n", "trace", llm::describe(experiment.summary.rows));
-  fmt::print(out, "{:<18} {} requests, {} prompt and {} output tokens in {:.4g} ms of simulated time\n",
-             "served", totals.requests_done, totals.prompt_tokens, totals.output_tokens, 1e3 * makespan);
-  fmt::print(out, "{:<18} {:.4g} output tokens/s, {:.4g} prompt and output tokens/s\n", "throughput",
-             outputs / makespan, (outputs + static_cast<double>(totals.prompt_tokens)) / makespan);
-  print_latency(out, "TTFT", controller.time_to_first_token());
-  print_latency(out, "TPOT", controller.time_per_output_token());
-  print_limits(out, experiment.serving, totals, makespan);
-  print_energy(out, experiment, statistics, outputs);
-  fmt::print(out, "{:<18} cores {:.3g} %, links {:.3g} %\n", "mean use",
-             100 * mean_core_use(experiment, statistics), 100 * mean_link_use(experiment, statistics));
-  const auto& pages = controller.timelines().kv_pages_used.values();
-  const auto most = pages.empty() ? 0 : *std::max_element(pages.begin(), pages.end());
-  fmt::print(out, "{:<18} {:.3g} % of the pages at most, {} preemptions, {} tokens recomputed\n",
-             "KV occupancy",
-             100 * static_cast<double>(most) / static_cast<double>(controller.kv().pages_total()),
-             totals.preemptions, totals.tokens_recomputed);
-  if (experiment.serving.prefix_cache) {
-    fmt::print(out, "{:<18} {} tokens of KV found, {} prompt tokens asked for\n", "prefix cache",
-               totals.tokens_cached, totals.prompt_tokens);
+void print_summary(std::ostream& out, const Figures& figures) {
+  Lines lines{out, figures};
+  const bool complete = lines.number("complete") == 1;
+  if (!complete) {
+    lines.print("NOT COMPLETE", "the run did not end; what follows is up to {:.4g} ms of simulated time",
+                lines.number("reached_ms"));
   }
-  const auto events = static_cast<double>(statistics.events_handled);
-  fmt::print(out,
-             "{:<18} {:.3g} s wall on {} ranks, {:.3g} M events/s, {:.0f} events a token, {:.0f} simulated "
-             "tokens/s, {:.0f} MB a rank\n",
-             "simulator", wall_seconds, ranks, events / wall_seconds / 1e6, events / processed,
-             processed / wall_seconds, statistics.peak_memory_mb);
-  fmt::print(out, "{:<18} {:016x}\n", "digest", statistics.verdict.digest);
+  lines.print_workload();
+  lines.print_requests();
+  if (!complete) return;
+  lines.print_limits();
+  lines.print_energy();
+  lines.print_use();
+  lines.print_prefix_cache();
+  lines.print_simulator();
+}
+
+void print_json(std::ostream& out, const Figures& figures) {
+  nlohmann::ordered_json object;
+  for (const auto& figure : figures.all())
+    std::visit([&](const auto& value) { object[figure.key] = value; }, figure.value);
+  out << object.dump(2) << '\n';
 }
 
 }  // namespace ouro::tools

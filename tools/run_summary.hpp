@@ -1,16 +1,15 @@
 #pragma once
 
 #include <iosfwd>
-#include <string>
 
-#include "llm/system.hpp"
-#include "tools/run_statistics.hpp"
+#include "tools/run_figures.hpp"
 
 namespace ouro::tools {
 
-/// Prints the main figures of a run, with units.
-void print_summary(std::ostream& out, const llm::Experiment& experiment,
-                   const llm::ServingController& controller, const RunStatistics& statistics,
-                   double wall_seconds, int ranks);
+/// Prints the main figures of a run in lines for people, with units.
+void print_summary(std::ostream& out, const Figures& figures);
+
+/// Prints all figures as one JSON object.
+void print_json(std::ostream& out, const Figures& figures);
 
 }  // namespace ouro::tools

@@ -167,6 +167,14 @@ void RunWriter::append_tokens(const std::vector<llm::TokenRecord>& records) {
          [](const Record& r) { return engine::picoseconds(r.retired); });
 }
 
+void RunWriter::write_progress(const llm::ServingController& controller, engine::Time reached) {
+  const auto& totals = controller.totals();
+  file_.set_attribute("/", "reached_ps", engine::picoseconds(reached));
+  file_.set_attribute("/", "output_tokens", totals.output_tokens);
+  file_.set_attribute("/", "tokens_processed", totals.tokens_retired);
+  file_.set_attribute("/", "requests_done", totals.requests_done);
+}
+
 void RunWriter::write_results(const llm::System& system, const RunStatistics& statistics) {
   write_cores(system);
   if (follows_packets()) write_links(system);
@@ -176,13 +184,10 @@ void RunWriter::write_results(const llm::System& system, const RunStatistics& st
   write_kv(system.controller(), statistics);
   write_timeline(system.controller(), statistics);
   write_limits(system.controller().totals());
-  const auto& totals = system.controller().totals();
+  write_progress(system.controller(), system.controller().totals().last_done);
   file_.set_attribute("/", "digest", fmt::format("{:016x}", statistics.verdict.digest));
   file_.set_attribute("/", "events", static_cast<std::int64_t>(statistics.verdict.events));
   file_.set_attribute("/", "makespan_ps", statistics.makespan.count());
-  file_.set_attribute("/", "output_tokens", totals.output_tokens);
-  file_.set_attribute("/", "tokens_processed", totals.tokens_retired);
-  file_.set_attribute("/", "requests_done", totals.requests_done);
   file_.set_attribute("/", "complete", std::int64_t{1});
 }
 
@@ -211,6 +216,8 @@ void RunWriter::write_cores(const llm::System& system) {
   file_.set_attribute("/cores", "wafers", std::int64_t{geometry.wafers});
   file_.set_attribute("/cores", "core_columns_of_die", std::int64_t{geometry.core_columns});
   file_.set_attribute("/cores", "core_rows_of_die", std::int64_t{geometry.core_rows});
+  file_.set_attribute("/cores", "cycle_ps", experiment_.wafer.noc.cycle.count());
+  file_.set_attribute("/cores", "flit_bits", experiment_.wafer.noc.link_bits);
   file_.write_strings({"/cores/role_names", "1", "meaning of the numbers in role"}, kRoleNames);
   write(std::uint8_t{}, "role", "1",
         "what the core holds, an index into role_names; cores row by row from the north-west",
@@ -343,10 +350,11 @@ void RunWriter::write_energy(const RunStatistics& statistics) {
                       {experiment_.wafer.static_joules(statistics.makespan)});
 }
 
-void RunWriter::write_windows(const Column& column, int shift, const std::vector<std::int64_t>& values) {
+void RunWriter::write_windows(const Column& column, int shift, const std::vector<std::int64_t>& values,
+                              const engine::ResultsFile::Shape& inner) {
   write_whole<std::int64_t>(
       {column.path, column.unit, fmt::format("{}; windows of 2^{} ps from time 0", column.meaning, shift)},
-      values);
+      values, inner);
 }
 
 void RunWriter::write_kv(const llm::ServingController& controller, const RunStatistics& statistics) {
@@ -399,8 +407,9 @@ void RunWriter::write_limits(const llm::ServingTotals& totals) {
 
 void RunWriter::write_timeline(const llm::ServingController& controller, const RunStatistics& statistics) {
   const auto write = [&](const char* name, const char* unit, const char* meaning, int shift,
-                         const std::vector<std::int64_t>& values) {
-    write_windows({fmt::format("/timeline/{}", name), unit, meaning}, shift, values);
+                         const std::vector<std::int64_t>& values,
+                         const engine::ResultsFile::Shape& inner = {}) {
+    write_windows({fmt::format("/timeline/{}", name), unit, meaning}, shift, values, inner);
     file_.set_attribute("/timeline", fmt::format("{}_window_ps", name), std::int64_t{1} << shift);
   };
   const auto& lines = controller.timelines();
@@ -412,8 +421,8 @@ void RunWriter::write_timeline(const llm::ServingController& controller, const R
         lines.sequences_running.values());
   write("dynamic_fj", "fJ", "dynamic energy; over the window it is power", statistics.energy.shift,
         statistics.energy.values);
-  write("busy_core_ps", "ps", "sum over cores of the time in crossbars and SFUs", statistics.busy.shift,
-        statistics.busy.values);
+  write("busy_core_ps", "ps", "sum over cores of the time in crossbars and SFUs, by window and stage",
+        statistics.busy.shift, statistics.busy.values, {llm::kStageCount});
 }
 
 void RunWriter::write_engine(const EngineReport& report, const std::vector<int>& rank_of_die) {

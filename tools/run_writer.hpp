@@ -24,6 +24,10 @@ class RunWriter {
   /// Requests and recorded tokens that ended since the last call; all ranks have the same.
   void append_finished(llm::ServingController& controller);
 
+  /// How far the run came, for a file that it leaves when it is killed.
+  /// @param reached  all before it is in the file
+  void write_progress(const llm::ServingController& controller, engine::Time reached);
+
   void write_results(const llm::System& system, const RunStatistics& statistics);
   void write_engine(const EngineReport& report, const std::vector<int>& rank_of_die);
 
@@ -45,7 +49,8 @@ class RunWriter {
   template <class T>
   void write_whole(const engine::Column& column, const std::vector<T>& values,
                    const engine::ResultsFile::Shape& inner = {});
-  void write_windows(const engine::Column& column, int shift, const std::vector<std::int64_t>& values);
+  void write_windows(const engine::Column& column, int shift, const std::vector<std::int64_t>& values,
+                     const engine::ResultsFile::Shape& inner = {});
 
   engine::ResultsFile& file_;
   MPI_Comm comm_;

@@ -39,9 +39,8 @@ std::filesystem::path SweepDirectory::file_of(const SweepRun& run, const char* s
 RunState SweepDirectory::state_of(const SweepRun& run) const {
   try {
     const engine::ResultsReader result{result_of(run)};
-    const auto complete = result.attributes().find("complete");
-    if (complete == result.attributes().end() || complete->second != engine::AttributeValue{std::int64_t{1}})
-      return RunState::missing;
+    const auto* complete = result.find_attribute("/", "complete");
+    if (complete == nullptr || *complete != engine::AttributeValue{std::int64_t{1}}) return RunState::missing;
     const auto text = result.read_texts("/configuration/resolved_toml").at(0);
     const auto config = make_configuration({result.name(), text}, {});
     return config.values_toml() == run.config.values_toml() ? RunState::done : RunState::outdated;

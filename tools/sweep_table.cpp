@@ -32,14 +32,14 @@ struct TableColumn {
 
 /// What the table takes from the result of a run.
 struct Row {
-  std::vector<Figure> figures;
+  std::vector<SweepFigure> figures;
   std::string digest;
   std::string code_version;
 };
 
 std::string text_attribute(const engine::ResultsReader& result, const std::string& name) {
-  const auto found = result.attributes().find(name);
-  const auto* text = found == result.attributes().end() ? nullptr : std::get_if<std::string>(&found->second);
+  const auto* value = result.find_attribute("/", name);
+  const auto* text = value == nullptr ? nullptr : std::get_if<std::string>(value);
   return text != nullptr ? *text : "";
 }
 
@@ -50,7 +50,8 @@ std::vector<std::optional<Row>> read_rows(const SweepPlan& plan, const SweepDire
     auto& row = rows.emplace_back();
     if (directory.state_of(run) != RunState::done) continue;
     const engine::ResultsReader result{directory.result_of(run)};
-    row = Row{read_figures(result), text_attribute(result, "digest"), text_attribute(result, "code_version")};
+    row =
+        Row{sweep_figures(result), text_attribute(result, "digest"), text_attribute(result, "code_version")};
   }
   return rows;
 }

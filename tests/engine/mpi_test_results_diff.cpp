@@ -125,6 +125,18 @@ TEST_F(ResultsDiff, ComparesTextsAndAttributes) {
   EXPECT_EQ(compare(content("a", 1), content("a", 2), {.ignored_attributes = {"seed"}}), Sentences{});
 }
 
+TEST_F(ResultsDiff, ComparesTheAttributesOfGroupsThatCount) {
+  const auto content = [](const char* group, std::int64_t pages) -> Content {
+    return [=](ResultsFile& file) { file.set_attribute(group, "pages", pages); };
+  };
+  EXPECT_EQ(compare(content("/kv", 4), content("/kv", 8)),
+            Sentences{with_names("attribute 'pages' of '/kv' is 4 in A, 8 in B")});
+  EXPECT_EQ(compare(content("/kv", 4), content("/other", 4)),
+            (Sentences{with_names("attribute 'pages' of '/kv' is only in A"),
+                       with_names("attribute 'pages' of '/other' is only in B")}));
+  EXPECT_EQ(compare(content("/engine", 4), content("/engine", 8)), Sentences{});
+}
+
 TEST_F(ResultsDiff, ThePerformanceOfTheSimulatorMayDiffer) {
   const auto content = [](double seconds) -> Content {
     return [=](ResultsFile& file) {

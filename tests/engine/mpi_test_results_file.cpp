@@ -236,7 +236,7 @@ TEST_P(ResultsFileOnRanks, AnAttributeCanBeReplaced) {
   file.set_attribute("/", "digest", std::string{"none"});
   file.set_attribute("/", "digest", std::string(100'000, 'd'));  // more than the 64 KiB of a plain attribute
   file.commit();
-  EXPECT_EQ(ResultsReader{path}.attributes().at("digest"), AttributeValue{std::string(100'000, 'd')});
+  EXPECT_EQ(ResultsReader{path}.attributes().at("/").at("digest"), AttributeValue{std::string(100'000, 'd')});
 }
 
 TEST_P(ResultsFileOnRanks, AContradictionIsOurError) {

@@ -275,7 +275,7 @@ class BadInput(ProgramTest):
         self.assertEqual(self.call("run", "small.toml").returncode, 0)
         self.assertTrue((self.path / "small.h5").exists())
 
-    def test_results_that_cannot_be_compared(self):
+    def test_results_that_cannot_be_read(self):
         self.experiment(FIXED)
         self.run_ok("out.h5")
         whole = (self.path / "out.h5").read_bytes()
@@ -291,9 +291,9 @@ class BadInput(ProgramTest):
             "start.h5": "truncated file",
             "other.h5": "not a results file",
         }.items():
-            for pair in ((broken, "out.h5"), ("out.h5", broken)):
-                with self.subTest(pair):
-                    self.expect_one_sentence(self.call("diff", *pair), f"{broken}: ", text)
+            for command in (("diff", broken, "out.h5"), ("diff", "out.h5", broken), ("summary", broken)):
+                with self.subTest(command):
+                    self.expect_one_sentence(self.call(*command), f"{broken}: ", text)
 
     def test_files(self):
         result = self.call("run", "nowhere.toml")
@@ -320,7 +320,7 @@ class BadInput(ProgramTest):
     def test_commands(self):
         for arguments in ([], ["fly"], ["run"]):
             self.assertEqual(self.call(*arguments).returncode, 2)
-        for command in ([], ["run"], ["check"], ["diff"]):
+        for command in ([], ["run"], ["check"], ["diff"], ["summary"]):
             for flag in ("--help", "--version"):
                 result = self.call(*command, flag)
                 self.assertEqual(result.returncode, 0)

@@ -38,13 +38,13 @@ class Commands(ProgramTest):
         return result.stdout
 
     def test_help_names_every_command_and_each_says_its_options(self):
-        for command in ("run", "check", "diff"):
+        for command in ("run", "check", "diff", "summary"):
             self.assertIn(f"  {command} ", self.call("--help").stdout)
         for option in ("--set", "--out", "--force"):
             self.assertIn(option, self.call("run", "--help").stdout)
 
     def test_every_command_says_the_same_version(self):
-        said = {self.call(*command, "--version").stdout for command in ([], ["run"], ["check"], ["diff"])}
+        said = {self.call(*command, "--version").stdout for command in ([], ["run"], ["check"], ["diff"], ["summary"])}
         self.assertEqual(len(said), 1, said)
         self.assertRegex(said.pop(), r"^ouroboros \d+\.\d+\.\d+ \S+\n$")
 

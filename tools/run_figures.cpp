@@ -1,0 +1,250 @@
+#include "tools/run_figures.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <stdexcept>
+
+#include "engine/error.hpp"
+
+namespace ouro::tools {
+
+using engine::ResultsReader;
+
+namespace {
+
+using Column = std::vector<std::int64_t>;
+
+constexpr double kMsPerPs = 1e-9;
+
+double sum(const Column& values) {
+  return static_cast<double>(std::accumulate(values.begin(), values.end(), std::int64_t{0}));
+}
+
+/// minuend - subtrahend of each row, in ms, sorted.
+std::vector<double> sorted_differences(const Column& minuend, const Column& subtrahend) {
+  std::vector<double> values(minuend.size());
+  std::transform(minuend.begin(), minuend.end(), subtrahend.begin(), values.begin(),
+                 [](auto a, auto b) { return kMsPerPs * static_cast<double>(a - b); });
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
+void add_latency(Figures& figures, const std::string& name, const std::vector<double>& sorted) {
+  if (sorted.empty()) return;
+  const double total = std::accumulate(sorted.begin(), sorted.end(), 0.0);
+  figures.add(name + "_mean_ms", total / static_cast<double>(sorted.size()));
+  for (const int percent : {50, 90, 95, 99})
+    figures.add(fmt::format("{}_p{}_ms", name, percent), percentile(sorted, 0.01 * percent));
+  figures.add(name + "_max_ms", sorted.back());
+}
+
+void add_requests(Figures& figures, const ResultsReader& run) {
+  const auto integer = [&](const char* name) {
+    return run.read<std::int64_t>(fmt::format("/requests/{}", name));
+  };
+  const auto total = [](const Column& values) {
+    return std::accumulate(values.begin(), values.end(), std::int64_t{0});
+  };
+  const auto prompts = integer("prompt_tokens");
+  figures.add("requests_done", static_cast<std::int64_t>(prompts.size()));
+  figures.add("prompt_tokens", total(prompts));
+  figures.add("output_tokens", total(integer("output_tokens")));
+  figures.add("preemptions", total(integer("preemptions")));
+  figures.add("recomputed_tokens", total(integer("recomputed_tokens")));
+  figures.add("cached_tokens", total(integer("cached_tokens")));
+}
+
+/// Rows of the workload, and of them those that were left out or changed.
+void add_workload(Figures& figures, const ResultsReader& run) {
+  for (const auto* name : {"rows", "rows_without_tokens", "rows_out_of_order", "rows_over_context",
+                           "rows_delayed", "rows_truncated"}) {
+    figures.add(fmt::format("workload_{}", name),
+                run.read<std::int64_t>(fmt::format("/workload/{}", name)).at(0));
+  }
+}
+
+void add_latencies(Figures& figures, const ResultsReader& run) {
+  const auto latencies = read_latencies(run);
+  add_latency(figures, "ttft", latencies.time_to_first_token);
+  add_latency(figures, "tpot", latencies.time_per_output_token);
+  add_latency(figures, "latency", latencies.whole);
+  add_latency(figures, "queued", latencies.queued);
+}
+
+void add_throughput(Figures& figures, double makespan) {
+  const double outputs = figures.number("output_tokens");
+  figures.add("output_tokens_per_s", outputs / makespan);
+  figures.add("prompt_and_output_tokens_per_s", (outputs + figures.number("prompt_tokens")) / makespan);
+  figures.add("requests_per_s", figures.number("requests_done") / makespan);
+}
+
+/// Which part of the requests kept the limits, if there are any.
+void add_limits(Figures& figures, const ResultsReader& run, double makespan) {
+  const auto read = [&](const char* name) {
+    return run.read<std::int64_t>(fmt::format("/limits/{}", name)).at(0);
+  };
+  const auto add_limit = [&](const char* name) {
+    const auto limit = read(fmt::format("{}_ps", name).c_str());
+    if (limit >= 0) figures.add(fmt::format("{}_limit_ms", name), kMsPerPs * static_cast<double>(limit));
+  };
+  add_limit("ttft");
+  add_limit("tpot");
+  if (!figures.find("ttft_limit_ms") && !figures.find("tpot_limit_ms")) return;
+  for (const auto* which : {"ttft", "tpot", "both"}) {
+    const auto within = read(fmt::format("requests_within_{}", which).c_str());
+    figures.add(fmt::format("requests_within_{}_percent", which),
+                100 * static_cast<double>(within) / figures.number("requests_done"));
+  }
+  figures.add("goodput_requests_per_s", static_cast<double>(read("requests_within_both")) / makespan);
+  figures.add("goodput_output_tokens_per_s",
+              static_cast<double>(read("output_tokens_within_both")) / makespan);
+}
+
+void add_energy(Figures& figures, const ResultsReader& run, double makespan) {
+  const auto names = run.read_texts("/energy/component_names");
+  const auto femtojoules = run.read<std::int64_t>("/energy/dynamic_fj");
+  const double idle = run.read<double>("/energy/static_j").at(0);
+  std::vector<double> parts(names.size());
+  for (std::size_t i = 0; i < femtojoules.size(); ++i)
+    parts[i % parts.size()] += 1e-15 * static_cast<double>(femtojoules[i]);
+  const double dynamic = std::accumulate(parts.begin(), parts.end(), 0.0);
+  const double outputs = figures.number("output_tokens");
+  figures.add("energy_per_output_token_mj", 1e3 * (idle + dynamic) / outputs);
+  figures.add("energy_static_per_output_token_mj", 1e3 * idle / outputs);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    figures.add(fmt::format("energy_{}_per_output_token_mj", names[i]), 1e3 * parts[i] / outputs);
+  figures.add("static_energy_j", idle);
+  figures.add("dynamic_energy_j", dynamic);
+  figures.add("mean_power_w", (idle + dynamic) / makespan);
+}
+
+/// Links between routers take a flit a cycle; hops are counted in bits.
+void add_use(Figures& figures, const ResultsReader& run, double makespan_ps) {
+  const auto columns = static_cast<double>(run.attribute("/cores", "columns"));
+  const auto rows = static_cast<double>(run.attribute("/cores", "rows"));
+  const double cores = columns * rows;
+  const double busy = sum(run.read<std::int64_t>("/stages/busy_core_ps"));
+  figures.add("mean_core_use_percent", 100 * busy / makespan_ps / cores);
+
+  const double links = 2 * ((columns - 1) * rows + (rows - 1) * columns);
+  if (links == 0) return;
+  const auto names = run.read_texts("/energy/component_names");
+  const auto counts = run.read<std::int64_t>("/energy/counts");
+  const auto hop = static_cast<std::size_t>(std::find(names.begin(), names.end(), "hop") - names.begin());
+  double bits = 0;
+  for (std::size_t i = hop; i < counts.size(); i += names.size()) bits += static_cast<double>(counts[i]);
+  const double flits = bits / static_cast<double>(run.attribute("/cores", "flit_bits"));
+  const auto cycle = static_cast<double>(run.attribute("/cores", "cycle_ps"));
+  figures.add("mean_link_use_percent", 100 * flits * cycle / makespan_ps / links);
+}
+
+void add_kv(Figures& figures, const ResultsReader& run) {
+  const auto used = run.read<std::int64_t>("/kv/pages_used");
+  const auto most = used.empty() ? 0 : *std::max_element(used.begin(), used.end());
+  const auto total = run.attribute("/kv", "pages_total");
+  figures.add("kv_pages_peak_percent", 100 * static_cast<double>(most) / static_cast<double>(total));
+}
+
+void add_simulator(Figures& figures, const ResultsReader& run) {
+  const auto* wall = run.find_attribute("/engine", "wall_s");
+  const double seconds = wall ? std::get<double>(*wall) : 0;
+  const auto events = run.read<std::uint64_t>("/engine/events");
+  const auto handled = static_cast<double>(std::accumulate(events.begin(), events.end(), std::uint64_t{0}));
+  const auto memory = run.read<double>("/engine/peak_memory_mb");
+  const double processed = figures.number("tokens_processed");
+  const auto add = [&](const char* key, auto value) { figures.add(key, value, Figure::Of::simulator); };
+  add("ranks", run.attribute("/engine", "ranks"));
+  add("wall_s", seconds);
+  add("events_per_wall_s", handled / seconds);
+  add("events_per_token", handled / processed);
+  add("simulated_tokens_per_wall_s", processed / seconds);
+  add("peak_memory_of_a_rank_mb", *std::max_element(memory.begin(), memory.end()));
+}
+
+std::string text(const ResultsReader& run, const char* name) {
+  const auto* value = run.find_attribute("/", name);
+  const auto* held = value ? std::get_if<std::string>(value) : nullptr;
+  return held ? *held : "";
+}
+
+}  // namespace
+
+const Figure* Figures::find(const std::string& key) const {
+  const auto found = std::find_if(all_.begin(), all_.end(), [&](const Figure& f) { return f.key == key; });
+  return found == all_.end() ? nullptr : &*found;
+}
+
+double Figures::number(const std::string& key) const {
+  const auto* figure = find(key);
+  if (figure) {
+    if (const auto* integer = std::get_if<std::int64_t>(&figure->value)) return static_cast<double>(*integer);
+    if (const auto* real = std::get_if<double>(&figure->value)) return *real;
+  }
+  throw std::out_of_range{fmt::format("no number '{}' among the figures", key)};
+}
+
+double percentile(const std::vector<double>& sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const auto above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+Latencies read_latencies(const ResultsReader& run) {
+  const auto arrival = run.read<std::int64_t>("/requests/arrival_ps");
+  const auto first = run.read<std::int64_t>("/requests/first_token_ps");
+  const auto done = run.read<std::int64_t>("/requests/done_ps");
+  const auto outputs = run.read<std::int64_t>("/requests/output_tokens");
+  Latencies latencies{.queued = sorted_differences(run.read<std::int64_t>("/requests/admitted_ps"), arrival),
+                      .time_to_first_token = sorted_differences(first, arrival),
+                      .time_per_output_token = {},
+                      .whole = sorted_differences(done, arrival)};
+  auto& each = latencies.time_per_output_token;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i] < 2) continue;
+    each.push_back(kMsPerPs * static_cast<double>(done[i] - first[i]) / static_cast<double>(outputs[i] - 1));
+  }
+  std::sort(each.begin(), each.end());
+  return latencies;
+}
+
+void check_is_run(const ResultsReader& file) {
+  if (file.find_attribute("/", "complete") && file.find("/configuration/resolved_toml")) return;
+  throw engine::InputError{file.name(), "is not of a run of a model",
+                           "a result of `ouroboros run` is needed"};
+}
+
+bool is_complete(const ResultsReader& run) {
+  return run.attribute("/", "complete") == 1;
+}
+
+Figures read_figures(const ResultsReader& run) {
+  check_is_run(run);
+  Figures figures;
+  figures.add("complete", run.attribute("/", "complete"));
+  figures.add("reached_ms", kMsPerPs * static_cast<double>(run.attribute("/", "reached_ps")));
+  figures.add("tokens_processed", run.attribute("/", "tokens_processed"));
+  add_workload(figures, run);
+  if (run.find("/requests/index")) {
+    add_requests(figures, run);
+    add_latencies(figures, run);
+  }
+  if (is_complete(run)) {
+    const auto makespan_ps = static_cast<double>(run.attribute("/", "makespan_ps"));
+    figures.add("makespan_ms", kMsPerPs * makespan_ps);
+    add_throughput(figures, 1e-12 * makespan_ps);
+    add_limits(figures, run, 1e-12 * makespan_ps);
+    add_energy(figures, run, 1e-12 * makespan_ps);
+    add_use(figures, run, makespan_ps);
+    add_kv(figures, run);
+    add_simulator(figures, run);
+    figures.add("digest", text(run, "digest"), Figure::Of::simulator);
+  }
+  figures.add("code_version", text(run, "code_version"), Figure::Of::simulator);
+  return figures;
+}
+
+}  // namespace ouro::tools
