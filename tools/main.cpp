@@ -12,6 +12,7 @@
 #include "tools/diff_command.hpp"
 #include "tools/noc_command.hpp"
 #include "tools/project_command.hpp"
+#include "tools/report_command.hpp"
 #include "tools/run_command.hpp"
 #include "tools/summary_command.hpp"
 #include "tools/sweep_command.hpp"
@@ -136,6 +137,12 @@ int sweep_and_join(int argc, char** argv, const ouro::tools::SweepArguments& arg
   });
 }
 
+void add_report(CLI::App& command, ouro::tools::ReportArguments& arguments) {
+  command.add_option("RUN.h5", arguments.runs, "shown side by side")->required();
+  command.add_option("-o,--out", arguments.out, "the page; default: the first run's name with .html, here");
+  command.add_flag("--force", arguments.force, "overwrite the page");
+}
+
 void add_diff(CLI::App& command, ouro::tools::DiffArguments& arguments) {
   command.add_option("A.h5", arguments.a)->required();
   command.add_option("B.h5", arguments.b)->required();
@@ -194,6 +201,10 @@ int main(int argc, char** argv) {
   summary_app->add_option("RUN.h5", summarized)->required();
   summary_app->add_flag("--json", json, "all figures as one JSON object, with units in the keys");
 
+  ouro::tools::ReportArguments report_arguments;
+  auto* report_app = app.add_subcommand("report", "Writes a page to look at the results of runs");
+  add_report(*report_app, report_arguments);
+
   ouro::tools::ProjectArguments project_arguments;
   auto* project_app =
       app.add_subcommand("project", "Predicts how long a run would take on the ranks of a cluster");
@@ -205,7 +216,7 @@ int main(int argc, char** argv) {
   add_sweep(*sweep_app, sweep_arguments);
 
   for (auto* command :
-       {run_app, noc_app, validate_app, check_app, workload_app, diff_app, summary_app, project_app, sweep_app})
+       {run_app, noc_app, validate_app, check_app, workload_app, diff_app, summary_app, report_app, project_app, sweep_app})
     command->set_version_flag("--version", app.version());
 
   try {
@@ -214,7 +225,7 @@ int main(int argc, char** argv) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
       fmt::print(stderr,
                  "ouroboros: there is no command '{}'; known: run, noc, validate, check, workload, diff, summary, "
-                 "project, sweep\n",
+                 "report, project, sweep\n",
                  app.remaining().front());
       return kInputAtFault;
     }
@@ -242,6 +253,8 @@ int main(int argc, char** argv) {
     if (summary_app->parsed()) {
       ouro::tools::summarize(summarized,
                              json ? ouro::tools::SummaryFormat::json : ouro::tools::SummaryFormat::lines);
+    } else if (report_app->parsed()) {
+      fmt::print("wrote {}\n", ouro::tools::report(report_arguments).string());
     } else if (project_app->parsed()) {
       ouro::tools::project(project_arguments);
     } else if (workload_app->parsed()) {

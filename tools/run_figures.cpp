@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "engine/error.hpp"
+#include "tools/bottleneck.hpp"
 
 namespace ouro::tools {
 
@@ -240,6 +241,7 @@ Figures read_figures(const ResultsReader& run) {
     add_energy(figures, run, 1e-12 * makespan_ps);
     add_use(figures, run, makespan_ps);
     add_kv(figures, run);
+    figures.add("bottleneck", find_bottleneck(run));
     add_simulator(figures, run);
     figures.add("digest", text(run, "digest"), Figure::Of::simulator);
   }

@@ -21,6 +21,7 @@ class Lines {
     fmt::print(out_, "{:<18} {}\n", name, fmt::format(format, std::forward<Values>(values)...));
   }
   double number(const std::string& key) const { return figures_.number(key); }
+  std::string text(const std::string& key) const { return std::get<std::string>(figures_.find(key)->value); }
   bool has(const std::string& key) const { return figures_.find(key); }
 
   void print_latency(std::string_view name, const std::string& key) {
@@ -100,13 +101,15 @@ class Lines {
           number("cached_tokens"), number("prompt_tokens"));
   }
 
+  void print_bottleneck() { print("held back by", "{}", text("bottleneck")); }
+
   void print_simulator() {
     print("simulator",
           "{:.3g} s wall on {:.0f} ranks, {:.3g} M events/s, {:.0f} events a token, {:.0f} simulated "
           "tokens/s, {:.0f} MB a rank",
           number("wall_s"), number("ranks"), number("events_per_wall_s") / 1e6, number("events_per_token"),
           number("simulated_tokens_per_wall_s"), number("peak_memory_of_a_rank_mb"));
-    print("digest", "{}", std::get<std::string>(figures_.find("digest")->value));
+    print("digest", "{}", text("digest"));
   }
 
  private:
@@ -130,6 +133,7 @@ void print_summary(std::ostream& out, const Figures& figures) {
   lines.print_energy();
   lines.print_use();
   lines.print_prefix_cache();
+  lines.print_bottleneck();
   lines.print_simulator();
 }
 

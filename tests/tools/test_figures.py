@@ -91,7 +91,7 @@ class Figures(ProgramTest):
         self.experiment(WORKLOAD)
         self.run_ok("run.h5", *STAGE)
         counts = {"complete", "tokens_processed", "requests_done", "prompt_tokens", "output_tokens", "preemptions",
-                  "recomputed_tokens", "cached_tokens", "ranks", "digest", "code_version"}
+                  "recomputed_tokens", "cached_tokens", "ranks", "digest", "code_version", "bottleneck"}
         counts |= {name for name in self.json("run.h5") if name.startswith("workload_rows")}
         for name in self.json("run.h5"):
             if name not in counts:

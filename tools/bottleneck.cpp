@@ -1,0 +1,138 @@
+#include "tools/bottleneck.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <optional>
+
+namespace ouro::tools {
+namespace {
+
+using engine::ResultsReader;
+using Column = std::vector<std::int64_t>;
+using Sentence = std::optional<std::string>;
+
+constexpr double kMuchRecomputed = 0.05;
+constexpr double kMuchQueued = 0.1;
+constexpr double kNearlyFull = 0.9;
+constexpr double kOftenStalled = 0.25;
+constexpr double kLateArrival = 0.8;
+constexpr double kHalfEmpty = 0.5;
+
+double sum(const Column& values) {
+  return static_cast<double>(std::accumulate(values.begin(), values.end(), std::int64_t{0}));
+}
+
+double largest(const Column& values) {
+  return values.empty() ? 0 : static_cast<double>(*std::max_element(values.begin(), values.end()));
+}
+
+Column request_column(const ResultsReader& run, const char* name) {
+  return run.read<std::int64_t>(fmt::format("/requests/{}", name));
+}
+
+double makespan_of(const ResultsReader& run) {
+  return static_cast<double>(run.attribute("/", "makespan_ps"));
+}
+
+/// Part of all requests' time that passed before they were admitted.
+double queued_share(const ResultsReader& run) {
+  const double arrivals = sum(request_column(run, "arrival_ps"));
+  const double queued = sum(request_column(run, "admitted_ps")) - arrivals;
+  return queued / (sum(request_column(run, "done_ps")) - arrivals);
+}
+
+Sentence kv_or_admission(const ResultsReader& run) {
+  const double recomputed = sum(request_column(run, "recomputed_tokens")) /
+                            static_cast<double>(run.attribute("/", "tokens_processed"));
+  const double queued = queued_share(run);
+  const double pages = largest(run.read<std::int64_t>("/kv/pages_used")) /
+                       static_cast<double>(run.attribute("/kv", "pages_total"));
+  if (recomputed >= kMuchRecomputed || (queued >= kMuchQueued && pages >= kNearlyFull)) {
+    return fmt::format(
+        "KV memory: up to {:.0f} % of its pages were in use, requests waited for {:.0f} % of their time to "
+        "be "
+        "admitted, and {:.0f} % of the tokens were computed again after a preemption",
+        100 * pages, 100 * queued, 100 * recomputed);
+  }
+  if (queued < kMuchQueued) return {};
+  return fmt::format(
+      "admission: requests waited for {:.0f} % of their time to be admitted, while at most {:.0f} % of the "
+      "KV "
+      "pages were in use",
+      100 * queued, 100 * pages);
+}
+
+/// The stations are four of each block, then the LM head.
+std::string name_of_station(std::size_t station, std::size_t stations) {
+  constexpr std::array<const char*, 4> kOfBlock{"QKV", "O", "gate and up", "down"};
+  if (station + 1 == stations) return "the LM head";
+  return fmt::format("{} of block {}", kOfBlock[station % 4], station / 4);
+}
+
+/// Tokens wait in front of what is slow: the last home core that is often held up stands right before it.
+Sentence stalled_stage(const ResultsReader& run) {
+  const auto stalled = run.read<std::int64_t>("/stages/home_stalled_ps");
+  const double most = largest(stalled);
+  const double share = most / makespan_of(run);
+  if (share < kOftenStalled) return {};
+  const auto is_held_up = [&](std::int64_t ps) { return 2 * static_cast<double>(ps) >= most; };
+  const auto last = std::find_if(stalled.rbegin(), stalled.rend(), is_held_up);
+  const auto station = static_cast<std::size_t>(stalled.rend() - last) - 1;
+  const auto slow = std::min(station + 1, stalled.size() - 1);
+  return fmt::format(
+      "{}: the home core before it had a token ready and no room ahead for {:.0f} % of the makespan",
+      name_of_station(slow, stalled.size()), 100 * static_cast<double>(stalled[station]) / makespan_of(run));
+}
+
+Sentence arrivals(const ResultsReader& run) {
+  const auto arrival = request_column(run, "arrival_ps");
+  const auto [first, last] = std::minmax_element(arrival.begin(), arrival.end());
+  const double share = static_cast<double>(*last - *first) / makespan_of(run);
+  if (share < kLateArrival) return {};
+  return fmt::format(
+      "arrivals: the last request came after {:.0f} % of the makespan, and requests waited for {:.1f} % of "
+      "their time to be admitted; the machine keeps up with the load",
+      100 * share, 100 * queued_share(run));
+}
+
+Sentence few_tokens(const ResultsReader& run) {
+  if (!run.find("/tokens/issued_ps")) return {};
+  const auto issued = run.read<std::int64_t>("/tokens/issued_ps");
+  if (issued.empty()) return {};
+  const double each =
+      (sum(run.read<std::int64_t>("/tokens/retired_ps")) - sum(issued)) / static_cast<double>(issued.size());
+  const double under_way =
+      each * static_cast<double>(run.attribute("/", "tokens_processed")) / makespan_of(run);
+  const auto stations = run.read<std::int64_t>("/stages/home_tokens").size();
+  if (under_way >= kHalfEmpty * static_cast<double>(stations)) return {};
+  return fmt::format(
+      "too few tokens under way: {:.1f} on average in a pipeline of {} home cores, through which a token "
+      "takes "
+      "{:.3g} ms; a decoding sequence has one token in it",
+      under_way, stations, 1e-9 * each);
+}
+
+std::string busiest_stage(const ResultsReader& run) {
+  const auto names = run.read_texts("/stages/names");
+  const auto busy = run.read<std::int64_t>("/stages/busy_core_ps");
+  Column by_stage(names.size());
+  for (std::size_t i = 0; i < busy.size(); ++i) by_stage[i % names.size()] += busy[i];
+  const auto most = std::max_element(by_stage.begin(), by_stage.end());
+  return fmt::format("{}: the pipeline is full, and this stage has {:.0f} % of the busy core time",
+                     names[static_cast<std::size_t>(most - by_stage.begin())],
+                     100 * static_cast<double>(*most) / sum(by_stage));
+}
+
+}  // namespace
+
+std::string find_bottleneck(const ResultsReader& run) {
+  for (const auto& rule : {kv_or_admission, stalled_stage, arrivals, few_tokens}) {
+    if (const auto sentence = rule(run)) return *sentence;
+  }
+  return busiest_stage(run);
+}
+
+}  // namespace ouro::tools

@@ -1,0 +1,217 @@
+"use strict";
+
+// The page: reads the embedded data and fills the sections.
+
+const kStageColours = [kColours.sky, kColours.blue, kColours.yellow, kColours.green, kColours.orange, kColours.vermilion, kColours.purple, kColours.black];
+const kStations = ["QKV", "O", "gate and up", "down"];  // home cores of a block
+
+/// One result file.
+class Run {
+  constructor(data) {
+    Object.assign(this, data);
+    this.makespan = this.attributes["/"].makespan_ps;
+    this.complete = this.attributes["/"].complete === 1;
+    this.settings = readToml(this.configuration);
+  }
+  /// Of a dataset; undefined if the file has none.
+  values(path) { return this.tables[path]?.values; }
+  /// Values of a timeline as numbers over seconds.
+  line(name, scale = 1) {
+    const [, group, dataset] = name.split("/");
+    return {values: (this.values(name) ?? []).map((value) => scale * value), window: 1e-12 * (this.attributes[`/${group}`]?.[`${dataset}_window_ps`] ?? 1)};
+  }
+  /// As line(), of maxima: where the controllers did not act, what there was stays.
+  held(name, scale = 1) {
+    const line = this.line(name, scale);
+    line.values.forEach((value, i, values) => { if (value === 0 && i > 0) values[i] = values[i - 1]; });
+    return line;
+  }
+  /// As line(), per second.
+  rate(name, scale = 1) {
+    const {window} = this.line(name);
+    return this.line(name, scale / window);
+  }
+}
+
+/// {"table.key": text of the value}
+function readToml(text) {
+  const settings = {};
+  let table = "";
+  for (const line of text.split("\n")) {
+    const head = line.match(/^\[(.*)\]/), pair = line.match(/^(\w+) = ("[^"]*"|\[[^\]]*\]|[^#]*)/);
+    if (head) table = head[1];
+    else if (pair) settings[`${table}.${pair[1]}`] = pair[2].trim();
+  }
+  return settings;
+}
+
+function nameRuns(runs) {
+  const short = runs.map(({name}) => name.replace(/^.*\//, ""));
+  runs.forEach((run, i) => { run.title = short.filter((name) => name === short[i]).length > 1 ? run.name : short[i]; });
+}
+
+/// What `make` shows of each run, side by side, under the run's name if there are several.
+function sideBySide(runs, make) {
+  if (runs.length === 1) return make(runs[0]);
+  return element("div", {class: "runs"}, runs.map((run) => element("div", {}, element("h3", {}, run.title), make(run))));
+}
+
+const note = (text) => element("p", {class: "note"}, text);
+const kNotThere = "The run did not end: the file does not have this.";
+
+// ---- summary
+
+const kCards = [
+  ["output throughput", "output_tokens_per_s", "tokens/s"], ["prompt and output", "prompt_and_output_tokens_per_s", "tokens/s"],
+  ["TTFT, p50", "ttft_p50_ms", "ms"], ["TTFT, p99", "ttft_p99_ms", "ms"], ["TPOT, p50", "tpot_p50_ms", "ms"], ["TPOT, p99", "tpot_p99_ms", "ms"],
+  ["energy an output token", "energy_per_output_token_mj", "mJ"], ["mean power", "mean_power_w", "W"],
+  ["cores busy, mean", "mean_core_use_percent", "%"], ["links busy, mean", "mean_link_use_percent", "%"],
+  ["KV pages, peak", "kv_pages_peak_percent", "%"], ["makespan", "makespan_ms", "ms"],
+];
+
+function overview(run) {
+  const f = run.figures, geometry = run.attributes["/cores"];
+  const model = run.settings["model.config"] && run.settings["model.config"] !== '""' ? run.settings["model.config"] : run.settings["model.name"];
+  const facts = [`${(model ?? "").replaceAll('"', "")}`, `fidelity ${(run.settings["wafer.noc.fidelity"] ?? "").replaceAll('"', "")}`,
+    geometry ? `${geometry.columns / geometry.core_columns_of_die} x ${geometry.rows / geometry.core_rows_of_die} dies of ${geometry.core_columns_of_die} x ${geometry.core_rows_of_die} cores` : "",
+    `${grouped(f.requests_done ?? 0)} requests, ${grouped(f.prompt_tokens ?? 0)} prompt and ${grouped(f.output_tokens ?? 0)} output tokens`];
+  return element("div", {},
+    run.complete ? null : element("p", {class: "loud", role: "alert"}, `NOT COMPLETE: this run was ended before it was done; the file tells up to ${digits(f.reached_ms)} ms of simulated time, of ${grouped(f.requests_done ?? 0)} requests that had ended.`),
+    element("p", {}, facts.filter(Boolean).join("; ")),
+    f.bottleneck ? element("p", {class: "bottleneck"}, element("strong", {}, "Held back by "), f.bottleneck + ".") : null,
+    element("dl", {class: "cards"}, kCards.filter(([, key]) => f[key] !== undefined).map(([name, key, unit]) =>
+      element("div", {class: "card"}, element("dt", {}, name), element("dd", {"data-figure": key}, digits(f[key]), element("small", {}, ` ${unit}`))))));
+}
+
+/// All figures; with several runs, how far each is from the first.
+function figuresTable(runs) {
+  const keys = [...new Set(runs.flatMap(({figures}) => Object.keys(figures)))].filter((key) => key !== "bottleneck");
+  const show = (value) => value === undefined ? "–" : typeof value === "number" ? (Number.isInteger(value) ? grouped(value) : digits(value)) : value;
+  const off = (value, first) => typeof value !== "number" || typeof first !== "number" || value === first || first === 0 ? "" : `${value > first ? "+" : "−"}${digits(Math.abs(100 * (value - first) / first))} %`;
+  const rows = keys.map((key) => element("tr", {}, element("th", {scope: "row"}, key), runs.map(({figures}, i) =>
+    [element("td", {class: "number"}, show(figures[key])), i > 0 ? element("td", {class: "number raw"}, off(figures[key], runs[0].figures[key])) : null])));
+  const head = element("tr", {}, element("th", {}, "figure"), runs.map(({title}, i) => [element("th", {class: "number"}, title), i > 0 ? element("th", {class: "number"}, "off the first") : null]));
+  return element("details", {}, element("summary", {}, `All ${keys.length} figures, with their units in the names`), element("div", {class: "scroll"}, element("table", {}, element("thead", {}, head), element("tbody", {}, rows))));
+}
+
+// ---- over time
+
+function timeSection(runs) {
+  const ended = runs.filter(({complete}) => complete);
+  if (ended.length === 0) return note(kNotThere);
+  // one scale for all runs; milliseconds
+  const xTop = 1e-9 * largest(ended.map(({makespan}) => makespan)), xUnit = "ms";
+  const inMs = (line) => ({...line, window: 1e3 * line.window});
+  const charts = ended.map((run) => {
+    const names = run.values("/stages/names"), cores = run.attributes["/cores"].columns * run.attributes["/cores"].rows;
+    const busy = run.rate("/timeline/busy_core_ps", 100e-12 / cores);
+    const stages = names.map((name, s) => inMs({name: name.replace("_", " "), colour: kStageColours[s], letter: "", window: busy.window, values: busy.values.filter((_, i) => i % names.length === s)}))
+      .filter(({values}) => largest(values) > 0);
+    const power = inMs(run.rate("/timeline/dynamic_fj", 1e-15)), idle = run.values("/energy/static_j")[0] / (1e-12 * run.makespan);
+    return {run, lines: [
+      {title: "Cores busy, by stage", yUnit: "% of all cores", area: true, series: stages},
+      {title: "Tokens", yUnit: "tokens/s", series: [{...inMs(run.rate("/timeline/tokens_processed")), name: "through the pipeline", colour: kColours.blue}, {...inMs(run.rate("/timeline/tokens_sampled")), name: "output sampled", colour: kColours.vermilion}]},
+      {title: "Power", yUnit: "W", area: true, series: [{name: "static", colour: "#b8c0c8", letter: "", values: power.values.map(() => idle), window: power.window}, {...power, name: "dynamic", colour: kColours.vermilion, letter: ""}]},
+      {title: "Dynamic power alone", yUnit: "W", series: [{...power, name: "dynamic", colour: kColours.vermilion}]},
+      {title: "Sequences that hold KV", yUnit: "sequences", series: [{...inMs(run.held("/timeline/sequences_running")), name: "sequences", colour: kColours.blue}]},
+      {title: "KV pages in use", yUnit: "% of all", series: [{...inMs(run.held("/kv/pages_used", 100 / run.attributes["/kv"].pages_total)), name: "pages", colour: kColours.green}]},
+      {title: "Tokens with K and V", yUnit: "tokens", series: [{...inMs(run.held("/kv/tokens_held")), name: "tokens", colour: kColours.green}]},
+      {title: "Evictions", yUnit: "sequences a window", series: [{...inMs(run.line("/kv/evictions")), name: "evictions", colour: kColours.black}]},
+    ]};
+  });
+  const top = (chart) => chart.area ? largest(chart.series[0]?.values.map((_, i) => sum(chart.series.map(({values}) => values[i] ?? 0))) ?? []) : largest(chart.series.map(({values}) => largest(values)));
+  const tops = charts[0].lines.map((_, i) => largest(charts.map(({lines}) => top(lines[i]))));
+  return element("div", {}, sideBySide(ended, (run) => element("div", {class: "charts"}, charts.find((one) => one.run === run).lines
+    .map((chart, i) => [chart, tops[i]]).filter(([, top]) => top > 0)
+    .map(([chart, yTop]) => (chart.area ? areaChart : lineChart)({...chart, xUnit, xTop, yTop})))),
+    note("Energy counts where it is spent, busy time wholly where it begins, so a window can show more than there is. Sequences and KV are the most in each window; where the controllers did not act, the last value is drawn on."));
+}
+
+// ---- latency, energy, stages
+
+const kLatencies = [["ttft", "Time to first token"], ["tpot", "Time per output token"], ["latency", "Arrival to last token"], ["queued", "Arrival to admission"]];
+
+function latencySection(runs) {
+  const any = runs.filter(({latencies_ms}) => latencies_ms.ttft?.length > 0);
+  if (any.length === 0) return note("No request had ended.");
+  const top = (key) => largest(any.map(({latencies_ms}) => latencies_ms[key].at(-1) ?? 0));
+  return element("div", {}, sideBySide(any, (run) => element("div", {class: "charts"}, kLatencies.filter(([key]) => run.latencies_ms[key].length > 0 && top(key) > 0).map(([key, title]) =>
+    distributionChart({title: `${title}, % of requests within`, unit: "ms", xTop: top(key), percentiles: run.latencies_ms[key]})))),
+    any.every((run) => (run.latencies_ms.queued.at(-1) ?? 0) === 0) ? note("No request waited for admission.") : null);
+}
+
+function energySection(runs) {
+  const ended = runs.filter(({complete}) => complete);
+  if (ended.length === 0) return note(kNotThere);
+  const outputs = (run) => run.attributes["/"].output_tokens;
+  const all = ended.map((run) => {
+    const [stages, phases, components] = ["stage", "phase", "component"].map((kind) => run.values(`/energy/${kind}_names`));
+    const mj = run.values("/energy/dynamic_fj").map((fj) => 1e-12 * fj / outputs(run));
+    const at = (s, p, c) => mj[(s * phases.length + p) * components.length + c];
+    const idle = 1e3 * run.values("/energy/static_j")[0] / outputs(run);
+    const names = (list) => list.map((name) => name.replaceAll("_", " "));
+    const phaseSeries = names(phases).map((name, p) => ({name, letter: name[0].toUpperCase(), colour: [kColours.sky, kColours.orange][p % 2]}));
+    const byPhase = (pick) => phases.map((_, p) => pick(p));
+    const total = (p) => sum(stages.flatMap((_, s) => components.map((_, c) => at(s, p, c))));
+    return {run, phaseSeries, charts: [
+      {title: "Static beside dynamic", bars: [{name: "static", parts: [idle]}, {name: "dynamic", parts: [sum(mj)]}]},
+      {title: "Dynamic, by component and phase", series: true, bars: names(components).map((name, c) => ({name, parts: byPhase((p) => sum(stages.map((_, s) => at(s, p, c))))}))},
+      {title: "Dynamic, by stage and phase", series: true, bars: names(stages).map((name, s) => ({name, parts: byPhase((p) => sum(components.map((_, c) => at(s, p, c))))}))},
+      {title: "Dynamic, by phase", bars: names(phases).map((name, p) => ({name, parts: [total(p)]}))},
+    ]};
+  });
+  const top = (i) => largest(all.flatMap(({charts}) => charts[i].bars.map(({parts}) => sum(parts))));
+  return element("div", {}, sideBySide(ended, (run) => {
+    const {charts, phaseSeries} = all.find((one) => one.run === run);
+    return element("div", {class: "charts"}, charts.map((chart, i) => barChart({...chart, unit: "mJ an output token", top: top(i), series: chart.series ? phaseSeries : []})));
+  }));
+}
+
+function stageSection(runs) {
+  const ended = runs.filter(({complete}) => complete);
+  if (ended.length === 0) return note(kNotThere);
+  const all = ended.map((run) => {
+    const names = run.values("/stages/names"), busy = run.values("/stages/busy_core_ps"), blocks = busy.length / names.length;
+    const stalled = run.values("/stages/home_stalled_ps");
+    return {run, charts: [
+      {title: "Cores busy on average, by block and stage", unit: "cores", rowNames: names.map((name) => name.replace("_", " ")), rows: names.map((_, s) => Array.from({length: blocks}, (_, b) => busy[b * names.length + s] / run.makespan))},
+      {title: "Home cores held up: next token ready, no room ahead", unit: "% of the makespan", rowNames: kStations, rows: kStations.map((_, k) => stalled.slice(0, -1).filter((_, i) => i % kStations.length === k).map((ps) => 100 * ps / run.makespan))},
+    ]};
+  });
+  const top = (i) => largest(all.flatMap(({charts}) => charts[i].rows.flat()));
+  return element("div", {}, sideBySide(ended, (run) => element("div", {class: "charts"}, all.find((one) => one.run === run).charts.map((chart, i) => heatChart({...chart, columnName: "block", top: top(i)})))),
+    note("The last block of the first chart is the LM head."));
+}
+
+function configurationSection(runs) {
+  const keys = [...new Set(runs.flatMap(({settings}) => Object.keys(settings)))];
+  const differing = keys.filter((key) => new Set(runs.map(({settings}) => settings[key])).size > 1);
+  const head = element("tr", {}, element("th", {}, "setting"), runs.map(({title}) => element("th", {}, title)));
+  const table = element("div", {class: "scroll"}, element("table", {}, element("thead", {}, head), element("tbody", {}, differing.map((key) => element("tr", {}, element("th", {scope: "row"}, key), runs.map(({settings}) => element("td", {}, settings[key] ?? "–")))))));
+  const facts = (run) => ["/", "/engine"].flatMap((group) => Object.entries(run.attributes[group] ?? {}).map(([key, value]) => element("tr", {}, element("th", {scope: "row"}, `${group === "/" ? "" : group}/${key}`), element("td", {class: "number"}, typeof value === "number" ? grouped(value) : value))));
+  return element("div", {}, runs.length === 1 ? null : differing.length > 0 ? [element("h4", {}, "What differs"), table] : note("The configurations are equal."),
+    sideBySide(runs, (run) => [element("div", {class: "scroll"}, element("table", {}, element("tbody", {}, facts(run)))),
+      element("details", {}, element("summary", {}, "Resolved configuration, with where each value is from"), element("pre", {tabindex: 0}, run.configuration))]));
+}
+
+// ---- the page
+
+const runs = JSON.parse(document.getElementById("data").textContent).map((data) => new Run(data));
+nameRuns(runs);
+document.title = `${runs.map(({title}) => title).join(", ")} · Ouroboros report`;
+document.querySelector("h1").textContent = `Ouroboros: ${runs.map(({title}) => title).join(", ")}`;
+const kSections = [
+  ["Summary", () => element("div", {}, sideBySide(runs, overview), figuresTable(runs))],
+  ["Wafer", () => waferSection(runs)],
+  ["Over time", () => timeSection(runs)],
+  ["Latency", () => latencySection(runs)],
+  ["Energy", () => energySection(runs)],
+  ["Stages", () => stageSection(runs)],
+  ["Configuration", () => configurationSection(runs)],
+];
+for (const [title, make] of kSections) {
+  const id = title.toLowerCase().replace(" ", "-");
+  document.querySelector("nav").append(element("a", {href: `#${id}`}, title));
+  document.querySelector("main").append(element("section", {id}, element("h2", {}, title), make()));
+}
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
