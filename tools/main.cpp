@@ -16,7 +16,7 @@
 #include "tools/run_command.hpp"
 #include "tools/summary_command.hpp"
 #include "tools/sweep_command.hpp"
-#include "tools/validate_command.hpp"
+#include "tools/trace_command.hpp"
 #include "tools/version.hpp"
 #include "tools/workload_command.hpp"
 
@@ -143,6 +143,14 @@ void add_report(CLI::App& command, ouro::tools::ReportArguments& arguments) {
   command.add_flag("--force", arguments.force, "overwrite the page");
 }
 
+void add_trace(CLI::App& command, ouro::tools::TraceArguments& arguments) {
+  command.add_option("RUN.h5", arguments.run)->required();
+  command.add_option("-o,--out", arguments.out, "the trace; default: the run's name with .trace.json, here");
+  command.add_flag("--force", arguments.force, "overwrite the trace");
+  command.add_option("--max-mb", arguments.megabytes, "most MB that are written; default: 20")
+      ->check(CLI::PositiveNumber);
+}
+
 void add_diff(CLI::App& command, ouro::tools::DiffArguments& arguments) {
   command.add_option("A.h5", arguments.a)->required();
   command.add_option("B.h5", arguments.b)->required();
@@ -205,6 +213,10 @@ int main(int argc, char** argv) {
   auto* report_app = app.add_subcommand("report", "Writes a page to look at the results of runs");
   add_report(*report_app, report_arguments);
 
+  ouro::tools::TraceArguments trace_arguments;
+  auto* trace_app = app.add_subcommand("trace", "Writes what a run recorded over time for Perfetto");
+  add_trace(*trace_app, trace_arguments);
+
   ouro::tools::ProjectArguments project_arguments;
   auto* project_app =
       app.add_subcommand("project", "Predicts how long a run would take on the ranks of a cluster");
@@ -215,8 +227,8 @@ int main(int argc, char** argv) {
       app.add_subcommand("sweep", "Runs an experiment with many configurations, and joins the results");
   add_sweep(*sweep_app, sweep_arguments);
 
-  for (auto* command :
-       {run_app, noc_app, validate_app, check_app, workload_app, diff_app, summary_app, report_app, project_app, sweep_app})
+  for (auto* command : {run_app, noc_app, validate_app, check_app, workload_app, diff_app, summary_app, report_app,
+                        trace_app, project_app, sweep_app})
     command->set_version_flag("--version", app.version());
 
   try {
@@ -225,7 +237,7 @@ int main(int argc, char** argv) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
       fmt::print(stderr,
                  "ouroboros: there is no command '{}'; known: run, noc, validate, check, workload, diff, summary, "
-                 "report, project, sweep\n",
+                 "report, trace, project, sweep\n",
                  app.remaining().front());
       return kInputAtFault;
     }
@@ -255,6 +267,8 @@ int main(int argc, char** argv) {
                              json ? ouro::tools::SummaryFormat::json : ouro::tools::SummaryFormat::lines);
     } else if (report_app->parsed()) {
       fmt::print("wrote {}\n", ouro::tools::report(report_arguments).string());
+    } else if (trace_app->parsed()) {
+      fmt::print("{}\n", ouro::tools::trace(trace_arguments));
     } else if (project_app->parsed()) {
       ouro::tools::project(project_arguments);
     } else if (workload_app->parsed()) {

@@ -292,7 +292,7 @@ class BadInput(ProgramTest):
             "other.h5": "not a results file",
         }.items():
             for command in (("diff", broken, "out.h5"), ("diff", "out.h5", broken), ("summary", broken),
-                            ("report", broken)):
+                            ("report", broken), ("trace", broken)):
                 with self.subTest(command):
                     self.expect_one_sentence(self.call(*command), f"{broken}: ", text)
 
@@ -321,7 +321,7 @@ class BadInput(ProgramTest):
     def test_commands(self):
         for arguments in ([], ["fly"], ["run"]):
             self.assertEqual(self.call(*arguments).returncode, 2)
-        for command in ([], ["run"], ["check"], ["diff"], ["summary"], ["report"]):
+        for command in ([], ["run"], ["check"], ["diff"], ["summary"], ["report"], ["trace"]):
             for flag in ("--help", "--version"):
                 result = self.call(*command, flag)
                 self.assertEqual(result.returncode, 0)

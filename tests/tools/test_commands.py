@@ -38,7 +38,7 @@ class Commands(ProgramTest):
         return result.stdout
 
     def test_help_names_every_command_and_each_says_its_options(self):
-        for command in ("run", "check", "diff", "summary", "report"):
+        for command in ("run", "check", "diff", "summary", "report", "trace"):
             self.assertIn(f"  {command} ", self.call("--help").stdout)
         for option in ("--set", "--out", "--force"):
             self.assertIn(option, self.call("run", "--help").stdout)

@@ -17,6 +17,7 @@ class Cores {
     this.columns = of.columns;
     this.rows = of.rows;
     this.count = of.columns * of.rows;
+    this.wafers = of.wafers ?? 1;  // one below the other
     this.dieColumns = of.core_columns_of_die;
     this.dieRows = of.core_rows_of_die;
     this.role = run.values("/cores/role");
@@ -232,6 +233,8 @@ class WaferMap {
       context.lineTo(left + cores.columns * size, row * size);
     }
     context.stroke();
+    context.fillStyle = "#000";
+    for (let wafer = 1; wafer < cores.wafers; ++wafer) context.fillRect(left, wafer * cores.rows / cores.wafers * size - 2, cores.columns * size, 4);
   }
   drawCursor(context, {x, y, size, left}) {
     const {cores, view} = this, [coreX, coreY] = cores.at(view.core), [dieX, dieY] = cores.dieOf(view.core);
