@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tools/run_figures.hpp"
+
 namespace ouro::tools {
 namespace {
 
@@ -31,12 +33,27 @@ void add_throughput(List& list, const llm::ServingTotals& totals, engine::Durati
   list.count("makespan", "ps", makespan.count());
 }
 
-void add_latency(List& list, const char* name, const engine::Histogram& histogram) {
+void add_latency(List& list, const char* name, std::vector<double> picoseconds) {
+  std::sort(picoseconds.begin(), picoseconds.end());
   for (const int percent : {50, 95, 99}) {
     std::optional<double> value;
-    if (histogram.count() > 0) value = static_cast<double>(histogram.percentile(0.01 * percent));
+    if (!picoseconds.empty()) value = percentile(picoseconds, 0.01 * percent);
     list.add(fmt::format("{} p{}", name, percent), "ps", value);
   }
+}
+
+void add_latencies(List& list, const std::vector<llm::RequestRecord>& requests) {
+  std::vector<double> first, each;
+  first.reserve(requests.size());
+  each.reserve(requests.size());
+  for (const auto& record : requests) {
+    first.push_back(static_cast<double>((record.first_token - record.request.arrival).count()));
+    const auto outputs = record.request.output_tokens;
+    if (outputs > 1)
+      each.push_back(static_cast<double>((record.done - record.first_token).count()) / (outputs - 1));
+  }
+  add_latency(list, "TTFT", std::move(first));
+  add_latency(list, "TPOT", std::move(each));
 }
 
 void add_serving(List& list, const llm::ServingController& controller) {
@@ -76,21 +93,17 @@ void add_use(List& list, const RunStatistics& statistics) {
       busy += statistics.stage_busy[i];
     list.count(fmt::format("busy {}", llm::kStageNames[stage]), "core-ps", busy);
   }
-  list.count("busy crossbars", "core-ps", statistics.crossbars_busy_ps);
   list.count("packets", "1", statistics.traffic.packets_sent);
   list.count("flits", "flit", statistics.traffic.flits_sent);
-  list.count("flits over links", "flit", statistics.link_flits);
 }
 
 }  // namespace
 
-std::vector<Quantity> quantities_of(const llm::Experiment& experiment,
-                                    const llm::ServingController& controller,
+std::vector<Quantity> quantities_of(const llm::Experiment& experiment, llm::ServingController& controller,
                                     const RunStatistics& statistics) {
   List list;
   add_throughput(list, controller.totals(), statistics.makespan);
-  add_latency(list, "TTFT", controller.time_to_first_token());
-  add_latency(list, "TPOT", controller.time_per_output_token());
+  add_latencies(list, controller.take_finished());
   add_serving(list, controller);
   add_energy(list, experiment, statistics);
   add_use(list, statistics);

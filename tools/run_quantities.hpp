@@ -17,10 +17,9 @@ struct Quantity {
   std::optional<double> value;  ///< none where nothing was measured; counts are exact up to 2^53
 };
 
-/// What every fidelity reports, in the same order. TTFT and TPOT are percentiles over buckets below 0.4 %
-/// wide.
-std::vector<Quantity> quantities_of(const llm::Experiment& experiment,
-                                    const llm::ServingController& controller,
+/// What every fidelity reports, in the same order. Takes the requests that ended from the controller, for
+/// exact percentiles of TTFT and TPOT.
+std::vector<Quantity> quantities_of(const llm::Experiment& experiment, llm::ServingController& controller,
                                     const RunStatistics& statistics);
 
 }  // namespace ouro::tools
