@@ -17,6 +17,7 @@
 #include "tools/summary_command.hpp"
 #include "tools/sweep_command.hpp"
 #include "tools/trace_command.hpp"
+#include "tools/validate_command.hpp"
 #include "tools/version.hpp"
 #include "tools/workload_command.hpp"
 
@@ -227,18 +228,19 @@ int main(int argc, char** argv) {
       app.add_subcommand("sweep", "Runs an experiment with many configurations, and joins the results");
   add_sweep(*sweep_app, sweep_arguments);
 
-  for (auto* command : {run_app, noc_app, validate_app, check_app, workload_app, diff_app, summary_app, report_app,
-                        trace_app, project_app, sweep_app})
+  for (auto* command : {run_app, noc_app, validate_app, check_app, workload_app, diff_app, summary_app,
+                        report_app, trace_app, project_app, sweep_app})
     command->set_version_flag("--version", app.version());
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
-      fmt::print(stderr,
-                 "ouroboros: there is no command '{}'; known: run, noc, validate, check, workload, diff, summary, "
-                 "report, trace, project, sweep\n",
-                 app.remaining().front());
+      fmt::print(
+          stderr,
+          "ouroboros: there is no command '{}'; known: run, noc, validate, check, workload, diff, summary, "
+          "report, trace, project, sweep\n",
+          app.remaining().front());
       return kInputAtFault;
     }
     return app.exit(error) == 0 ? 0 : kInputAtFault;
