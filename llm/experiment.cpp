@@ -8,7 +8,6 @@
 #include <iterator>
 
 #include "engine/error.hpp"
-#include "llm/mapping.hpp"
 #include "llm/model_import.hpp"
 #include "llm/serving_config.hpp"
 #include "llm/tiling.hpp"
@@ -87,8 +86,15 @@ void check_is_simulated(const Config& config, const ModelDescription& model) {
 }
 
 Mapping map_model(const Config& config, const Experiment& experiment, const TiledModel& tiled) {
+  if (experiment.mapping.method != MappingMethod::snake &&
+      !flows_are_known(experiment.wafer.geometry, experiment.model)) {
+    throw config.at("mapping.method")
+        .refusal("maps a model without experts onto one wafer only", "\"snake\" maps all");
+  }
+  if (experiment.mapping.method == MappingMethod::file)
+    return make_mapping(experiment.mapping, experiment.wafer, experiment.model, tiled);
   try {
-    return map_in_snake_order(experiment.wafer.geometry, experiment.wafer.faults, experiment.model, tiled);
+    return make_mapping(experiment.mapping, experiment.wafer, experiment.model, tiled);
   } catch (const InputError& error) {
     throw setting_of_model(config).refusal(error.what());
   }
@@ -149,6 +155,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   auto imported = read_model(config);
   experiment->model = std::move(imported.model);
   experiment->model_notes = std::move(imported.notes);
+  experiment->mapping = read_mapping_options(config);
   experiment->workload = read_workload_options(config);
   experiment->routing = read_routing(config, experiment->model, experiment->workload.seed);
   experiment->control_latency = read_control_latency(config, experiment->wafer);

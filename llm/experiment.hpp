@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/config.hpp"
+#include "llm/mapping_method.hpp"
 #include "llm/model.hpp"
 #include "llm/pipeline_plan.hpp"
 #include "llm/serving_controller.hpp"
@@ -20,6 +21,7 @@ struct Experiment {
   ModelDescription model;
   std::vector<std::string> model_notes;  ///< of its import
   RoutingOptions routing;
+  MappingOptions mapping;
   WorkloadOptions workload;
   WorkloadSummary summary;  ///< of the whole workload, read once before the simulation
   ServingOptions serving;
@@ -29,8 +31,8 @@ struct Experiment {
   KvController make_kv_controller() const;
 };
 
-/// Reads sections [wafer], [energy], [model], [workload] and [serving], maps the model onto the wafer, and
-/// reads the workload through once.
+/// Reads sections [wafer], [energy], [model], [mapping], [workload] and [serving], maps the model onto the
+/// wafer, and reads the workload through once.
 ///
 /// @throws InputError  for what is wrong in them, a model that does not fit the wafer, a broken trace, and a
 ///                     request that the KV memory can never hold

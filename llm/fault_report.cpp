@@ -96,13 +96,17 @@ class Flows {
 };
 
 /// By core: whether the mapping would use it if all were alive.
-std::vector<bool> cores_used_if_alive(const PipelinePlan& plan) {
-  const auto& geometry = plan.wafer().geometry;
-  std::vector<bool> used(static_cast<std::size_t>(geometry.cores()));
+std::vector<bool> cores_used_if_alive(const PipelinePlan& plan, const MappingOptions& options) {
+  const bool along_a_line =
+      options.method != MappingMethod::optimised && options.method != MappingMethod::file;
+  std::vector<bool> used(static_cast<std::size_t>(plan.wafer().geometry.cores()), !along_a_line);
+  if (!along_a_line) return used;
   const auto mark = [&](const std::vector<CoreId>& cores) {
     for (const auto core : cores) used[core.value()] = true;
   };
-  const auto mapping = map_in_snake_order(geometry, {}, plan.model(), plan.tiled());
+  auto whole = plan.wafer();
+  whole.faults = {};
+  const auto mapping = make_mapping(options, whole, plan.model(), plan.tiled());
   for (const auto& block : mapping.blocks) {
     for (const auto& tiles : block.tiles) mark(tiles);
     mark(block.kv);
@@ -129,12 +133,12 @@ bool has_effect(const Fault& fault, const Flows& flows, const std::vector<bool>&
 
 }  // namespace
 
-FaultReport report_faults(const PipelinePlan& plan) {
+FaultReport report_faults(const PipelinePlan& plan, const MappingOptions& options) {
   FaultReport report;
   const auto& wafer = plan.wafer();
   if (wafer.faults.list().empty()) return report;
   const Flows flows{plan};
-  const auto used = cores_used_if_alive(plan);
+  const auto used = cores_used_if_alive(plan, options);
   for (const auto& fault : wafer.faults.list()) {
     ++(fault.kind == Fault::Kind::core     ? report.cores
        : fault.kind == Fault::Kind::router ? report.routers

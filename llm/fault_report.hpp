@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "llm/mapping_method.hpp"
 #include "llm/pipeline_plan.hpp"
 
 namespace ouro::llm {
@@ -11,14 +12,16 @@ struct FaultReport {
   int cores = 0;
   int routers = 0;
   int links = 0;
-  /// Faults without effect: a core that the mapping would not use if all were alive, a link or router over
-  /// which no packet would go along x, then along y, or both.
+  /// Faults without effect: a core that the mapping would not use if all were alive (one that is optimised or
+  /// from a file might have used any), a link or router over which no packet would go along x, then along y,
+  /// or both.
   int without_effect = 0;
 
   int faults() const { return cores + routers + links; }
 };
 
-FaultReport report_faults(const PipelinePlan& plan);
+/// @param options  by which the plan was mapped
+FaultReport report_faults(const PipelinePlan& plan, const MappingOptions& options);
 
 /// In a line; says so where faults have no effect.
 std::string describe(const FaultReport& report);

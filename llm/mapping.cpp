@@ -12,7 +12,7 @@ namespace {
 
 using wafer::CoreId;
 
-/// The live cores of a wafer, handed out along the snake.
+/// The live cores of a wafer, handed out along a line.
 class CoreLine {
  public:
   void append(CoreId core) { cores_.push_back(core); }
@@ -30,9 +30,11 @@ class CoreLine {
   std::size_t taken_ = 0;
 };
 
-std::vector<CoreLine> live_cores(const wafer::Geometry& geometry, const wafer::Faults& faults) {
+/// By wafer.
+std::vector<CoreLine> live_lines(const std::vector<CoreId>& order, const wafer::Geometry& geometry,
+                                 const wafer::Faults& faults) {
   std::vector<CoreLine> lines(static_cast<std::size_t>(geometry.wafers));
-  for (const auto core : snake_order(geometry)) {
+  for (const auto core : order) {
     if (!faults.core_is_dead(core)) lines[static_cast<std::size_t>(geometry.wafer_of(core))].append(core);
   }
   return lines;
@@ -99,28 +101,11 @@ engine::InputError too_few_cores(const wafer::Geometry& geometry, const wafer::F
 
 }  // namespace
 
-std::vector<CoreId> snake_order(const wafer::Geometry& geometry) {
-  std::vector<CoreId> order;
-  order.reserve(static_cast<std::size_t>(geometry.cores()));
-  for (int die_row = 0; die_row < geometry.die_rows; ++die_row) {
-    const bool eastward = die_row % 2 == 0;
-    for (int i = 0; i < geometry.columns(); ++i) {
-      const int x = eastward ? i : geometry.columns() - 1 - i;
-      const bool southward = i % 2 == 0;
-      for (int j = 0; j < geometry.core_rows; ++j) {
-        const int y = southward ? j : geometry.core_rows - 1 - j;
-        order.push_back(geometry.core_at({x, die_row * geometry.core_rows + y}));
-      }
-    }
-  }
-  return order;
-}
-
-Mapping map_in_snake_order(const wafer::Geometry& geometry, const wafer::Faults& faults,
-                           const ModelDescription& model, const TiledModel& tiled) {
+Mapping map_along(const std::vector<CoreId>& order, const wafer::Geometry& geometry,
+                  const wafer::Faults& faults, const ModelDescription& model, const TiledModel& tiled) {
   const Shares shares{static_cast<std::size_t>(model.layers), weight_cores_of_block(tiled),
                       tiled.lm_head.tiles.size()};
-  auto wafers = live_cores(geometry, faults);
+  auto wafers = live_lines(order, geometry, faults);
   const auto kv_cores = most_kv_cores(wafers, shares);
   if (kv_cores == 0) throw too_few_cores(geometry, faults, model, shares);
   Mapping mapping;
@@ -136,6 +121,11 @@ Mapping map_in_snake_order(const wafer::Geometry& geometry, const wafer::Faults&
   }
   mapping.lm_head = wafers.back().take(shares.lm_head);
   return mapping;
+}
+
+Mapping map_in_snake_order(const wafer::Geometry& geometry, const wafer::Faults& faults,
+                           const ModelDescription& model, const TiledModel& tiled) {
+  return map_along(snake_order(geometry), geometry, faults, model, tiled);
 }
 
 }  // namespace ouro::llm

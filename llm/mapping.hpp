@@ -3,6 +3,7 @@
 #include <array>
 #include <vector>
 
+#include "llm/core_order.hpp"
 #include "llm/tiling.hpp"
 #include "wafer/faults.hpp"
 #include "wafer/geometry.hpp"
@@ -21,17 +22,16 @@ struct Mapping {
   std::vector<wafer::CoreId> lm_head;
 };
 
-/// All cores in a line whose neighbours are neighbours on the wafer (but where the line turns to the next row
-/// of dies, if a row has an even number of core columns): dies in a snake by rows, the cores of a die in a
-/// snake by columns.
-std::vector<wafer::CoreId> snake_order(const wafer::Geometry& geometry);
-
-/// Blocks one after another along the snake, each in the order of the data flow: QKV, KV, O, gate and up,
-/// down; the LM head last. Dead cores are passed over. The live ones that weights leave free are shared out
-/// evenly as KV cores. A block is on one wafer; the first of several get as many as fit, and the LM head is
-/// on the last.
+/// Blocks one after another along a line of all cores, each in the order of the data flow: QKV, KV, O, gate
+/// and up, down; the LM head last. Dead cores are passed over. The live ones that weights leave free are
+/// shared out evenly as KV cores. A block is on one wafer; the first of several get as many as fit, and the
+/// LM head is on the last.
 ///
 /// @throws InputError  if there are too few cores; says how many are lacking
+Mapping map_along(const std::vector<wafer::CoreId>& order, const wafer::Geometry& geometry,
+                  const wafer::Faults& faults, const ModelDescription& model, const TiledModel& tiled);
+
+/// The same along the snake.
 Mapping map_in_snake_order(const wafer::Geometry& geometry, const wafer::Faults& faults,
                            const ModelDescription& model, const TiledModel& tiled);
 

@@ -5,11 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <string>
+#include <vector>
 
 #include "engine/error.hpp"
 #include "engine/mpi.hpp"
 #include "tools/check_command.hpp"
 #include "tools/diff_command.hpp"
+#include "tools/map_command.hpp"
 #include "tools/noc_command.hpp"
 #include "tools/project_command.hpp"
 #include "tools/report_command.hpp"
@@ -92,6 +95,16 @@ void add_noc(CLI::App& command, ouro::tools::NocArguments& arguments) {
       .add_option("--rates", arguments.rates,
                   "injection rates such as 0.1,0.2, one study each, instead of traffic.injection_rate")
       ->delimiter(',');
+}
+
+void add_map(CLI::App& command, ouro::tools::MapArguments& arguments) {
+  add_configuration(command, arguments.configuration);
+  command.add_option("-o,--out", arguments.out, "store the mapping, to be read by mapping.file");
+  command.add_option("--svg", arguments.svg, "draw it");
+  command.add_flag("--force", arguments.force, "overwrite these files");
+  command.add_flag("--picture", arguments.picture, "print it, a letter for each core");
+  command.add_option("--exact", arguments.exact_seconds,
+                     "look for the optimum for so many seconds, on up to about 15 cores");
 }
 
 void add_projection(CLI::App& command, ouro::tools::ProjectArguments& arguments) {
@@ -190,6 +203,10 @@ int main(int argc, char** argv) {
       app.add_subcommand("validate", "Runs an experiment at two fidelities and prints how they differ");
   add_validation(*validate_app, validate_arguments);
 
+  ouro::tools::MapArguments map_arguments;
+  auto* map_app = app.add_subcommand("map", "Maps a model onto the wafer, and prints what the mapping costs");
+  add_map(*map_app, map_arguments);
+
   ouro::tools::ConfigurationArguments check_arguments;
   auto* check_app =
       app.add_subcommand("check", "Prints the resolved configuration with the source of each value");
@@ -228,19 +245,18 @@ int main(int argc, char** argv) {
       app.add_subcommand("sweep", "Runs an experiment with many configurations, and joins the results");
   add_sweep(*sweep_app, sweep_arguments);
 
-  for (auto* command : {run_app, noc_app, validate_app, check_app, workload_app, diff_app, summary_app,
-                        report_app, trace_app, project_app, sweep_app})
+  std::vector<std::string> commands;
+  for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     command->set_version_flag("--version", app.version());
+    commands.push_back(command->get_name());
+  }
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && !app.remaining().empty()) {
-      fmt::print(
-          stderr,
-          "ouroboros: there is no command '{}'; known: run, noc, validate, check, workload, diff, summary, "
-          "report, trace, project, sweep\n",
-          app.remaining().front());
+      fmt::print(stderr, "ouroboros: there is no command '{}'; known: {}\n", app.remaining().front(),
+                 fmt::join(commands, ", "));
       return kInputAtFault;
     }
     return app.exit(error) == 0 ? 0 : kInputAtFault;
@@ -261,6 +277,11 @@ int main(int argc, char** argv) {
     });
   }
   if (sweep_app->parsed()) return sweep_and_join(argc, argv, sweep_arguments);
+  if (map_app->parsed()) {
+    return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
+      return ouro::tools::map(map_arguments, comm, logger);
+    });
+  }
   const auto logger = make_logger(0);
   return guarded(*logger, [&] {
     if (diff_app->parsed()) return ouro::tools::diff(diff_arguments) ? 0 : kDifferent;

@@ -155,7 +155,7 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
   logger.info("{} on {} x {} dies, {} requests, {} ranks", experiment.model.name,
               experiment.wafer.geometry.die_columns, experiment.wafer.geometry.die_rows,
               experiment.summary.requests, engine::mpi_size(comm));
-  if (const auto faults = llm::report_faults(*experiment.plan); faults.faults() > 0)
+  if (const auto faults = llm::report_faults(*experiment.plan, experiment.mapping); faults.faults() > 0)
     logger.info("{}", llm::describe(faults));
   if (llm::usable_lookahead(experiment, prepared.settings.lookahead) != prepared.settings.lookahead)
     logger.info(

@@ -17,7 +17,7 @@ llm::FaultReport report(const std::string& rows) {
   const auto experiment =
       read_toy({.layers = 2}, {"wafer.die_columns=1", "wafer.die_rows=1", "wafer.core_columns=4",
                                "wafer.core_rows=3", "wafer.faults.map_file=" + map.path()});
-  return llm::report_faults(*experiment->plan);
+  return llm::report_faults(*experiment->plan, experiment->mapping);
 }
 
 int without_effect(const std::string& rows) {
