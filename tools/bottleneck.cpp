@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 #include <optional>
 
@@ -65,11 +64,12 @@ Sentence kv_or_admission(const ResultsReader& run) {
       100 * queued, 100 * pages);
 }
 
-/// The stations are four of each block, then the LM head.
-std::string name_of_station(std::size_t station, std::size_t stations) {
-  constexpr std::array<const char*, 4> kOfBlock{"QKV", "O", "gate and up", "down"};
+/// The stations are four of each block, five with a router, then the LM head.
+std::string name_of_station(std::size_t station, std::size_t stations, bool has_router) {
+  std::vector<const char*> of_block{"QKV", "O", "gate and up", "down"};
+  if (has_router) of_block.insert(of_block.begin() + 2, "router");
   if (station + 1 == stations) return "the LM head";
-  return fmt::format("{} of block {}", kOfBlock[station % 4], station / 4);
+  return fmt::format("{} of block {}", of_block[station % of_block.size()], station / of_block.size());
 }
 
 /// Tokens wait in front of what is slow: the last home core that is often held up stands right before it.
@@ -84,7 +84,8 @@ Sentence stalled_stage(const ResultsReader& run) {
   const auto slow = std::min(station + 1, stalled.size() - 1);
   return fmt::format(
       "{}: the home core before it had a token ready and no room ahead for {:.0f} % of the makespan",
-      name_of_station(slow, stalled.size()), 100 * static_cast<double>(stalled[station]) / makespan_of(run));
+      name_of_station(slow, stalled.size(), run.find("/experts/tokens")),
+      100 * static_cast<double>(stalled[station]) / makespan_of(run));
 }
 
 Sentence arrivals(const ResultsReader& run) {

@@ -3,7 +3,6 @@
 // The page: reads the embedded data and fills the sections.
 
 const kStageColours = [kColours.sky, kColours.blue, kColours.yellow, kColours.green, kColours.orange, kColours.vermilion, kColours.purple, kColours.black];
-const kStations = ["QKV", "O", "gate and up", "down"];  // home cores of a block
 
 /// One result file.
 class Run {
@@ -173,9 +172,10 @@ function stageSection(runs) {
   const all = ended.map((run) => {
     const names = run.values("/stages/names"), busy = run.values("/stages/busy_core_ps"), blocks = busy.length / names.length;
     const stalled = run.values("/stages/home_stalled_ps");
+    const stations = run.values("/experts/tokens") ? ["QKV", "O", "router", "gate and up", "down"] : ["QKV", "O", "gate and up", "down"];
     return {run, charts: [
       {title: "Cores busy on average, by block and stage", unit: "cores", rowNames: names.map((name) => name.replace("_", " ")), rows: names.map((_, s) => Array.from({length: blocks}, (_, b) => busy[b * names.length + s] / run.makespan))},
-      {title: "Home cores held up: next token ready, no room ahead", unit: "% of the makespan", rowNames: kStations, rows: kStations.map((_, k) => stalled.slice(0, -1).filter((_, i) => i % kStations.length === k).map((ps) => 100 * ps / run.makespan))},
+      {title: "Home cores held up: next token ready, no room ahead", unit: "% of the makespan", rowNames: stations, rows: stations.map((_, k) => stalled.slice(0, -1).filter((_, i) => i % stations.length === k).map((ps) => 100 * ps / run.makespan))},
     ]};
   });
   const top = (i) => largest(all.flatMap(({charts}) => charts[i].rows.flat()));
