@@ -16,4 +16,8 @@ std::uint64_t digest_term(LpId id, std::uint64_t digest) {
   return XXH3_64bits(pair.data(), sizeof pair);
 }
 
+std::uint64_t digest_of(std::string_view bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
 }  // namespace ouro::engine

@@ -16,7 +16,6 @@ constexpr std::uint64_t kPopsBetweenFits = 1U << 14;
 constexpr double kEventsOfDay = 8, kTooFew = 2, kTooMany = 32;
 constexpr std::uint64_t kNoDay = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t kWordBits = 64;
-constexpr std::uint32_t kEnd = std::numeric_limits<std::uint32_t>::max();  // of a list of slots
 
 }  // namespace
 

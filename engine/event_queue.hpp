@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "engine/event.hpp"
@@ -36,12 +37,23 @@ class EventQueue {
   /// Takes the earliest event out; the queue must not be empty.
   Event pop();
 
+  /// Calls `visit` with every event, in no order.
+  template <class Visitor>
+  void for_each(const Visitor& visit) const {
+    for (const auto& node : today_) visit(pool_[node.slot]);
+    for (const auto first : buckets_) {
+      for (auto slot = first; slot != kEnd; slot = next_[slot]) visit(pool_[slot]);
+    }
+    for (const auto& node : far_) visit(pool_[node.slot]);
+  }
+
  private:
   struct Node {
     Time time;
     LpId to;
     std::uint32_t slot;  // in the pool
   };
+  static constexpr std::uint32_t kEnd = std::numeric_limits<std::uint32_t>::max();  // of a list of slots
 
   bool later(const Node& a, const Node& b) const;
   std::uint32_t store(const Event& event);

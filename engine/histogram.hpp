@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <map>
 
+#include "engine/state_archive.hpp"
+
 namespace ouro::engine {
 
 /// Counts of non-negative values in buckets that are less than 0.4 % wide, for percentiles in bounded memory.
@@ -38,6 +40,12 @@ class Histogram {
       if (static_cast<double>(seen) >= share * static_cast<double>(count_)) return lowest(bucket);
     }
     return 0;
+  }
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [buckets, count] = *this;
+    archive_fields(archive, buckets, count);
   }
 
  private:

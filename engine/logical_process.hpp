@@ -7,6 +7,7 @@
 
 #include "engine/border.hpp"
 #include "engine/event.hpp"
+#include "engine/state_archive.hpp"
 
 namespace ouro::engine {
 
@@ -56,6 +57,12 @@ class LogicalProcess {
 
   /// The least that foresee() gives for any event that LPs of other regions can send to this one.
   virtual void foresee_arrivals(std::span<Duration> /*least*/) const {}
+
+  /// Everything that a later event or a result can observe, but for what the LP is made from.
+  /// @throws ContractError  from an LP that cannot be archived
+  virtual void save(StateWriter& archive) const;
+  /// Makes an LP that has not started what another one was when it was saved.
+  virtual void load(StateReader& archive);
 };
 
 }  // namespace ouro::engine

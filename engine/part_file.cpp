@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "engine/durable.hpp"
 #include "engine/error.hpp"
 #include "engine/file_lock.hpp"
 
@@ -45,14 +46,10 @@ PartFile::~PartFile() {
   ::close(descriptor_);
 }
 
-std::filesystem::path PartFile::directory() const {
-  return path_.has_parent_path() ? path_.parent_path() : ".";
-}
-
 void PartFile::check_final_place() const {
   std::error_code ignored;
-  if (!std::filesystem::is_directory(directory(), ignored)) {
-    throw InputError{path_.string(), fmt::format("there is no directory '{}'", directory().string())};
+  if (!std::filesystem::is_directory(directory_of(path_), ignored)) {
+    throw InputError{path_.string(), fmt::format("there is no directory '{}'", directory_of(path_).string())};
   }
   if (std::filesystem::is_directory(path_, ignored)) {
     throw InputError{path_.string(), "is a directory", "the name of a file is needed"};
@@ -75,16 +72,7 @@ void PartFile::publish() {
   if (::fsync(descriptor_) != 0) throw failure(part_, "cannot be written to disk");
   check_final_place();
   if (::rename(part_.c_str(), path_.c_str()) != 0) throw failure(path_, "cannot be put in place");
-  sync_directory();
-}
-
-void PartFile::sync_directory() const {
-  const int opened = ::open(directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool is_synced = opened >= 0 && ::fsync(opened) == 0;
-  const int reason = errno;
-  if (opened >= 0) ::close(opened);
-  errno = reason;
-  if (!is_synced && reason != EINVAL) throw failure(path_, "cannot be put in place durably");
+  sync_directory_of(path_);
 }
 
 }  // namespace ouro::engine

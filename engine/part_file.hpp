@@ -31,8 +31,6 @@ class PartFile {
  private:
   void check_final_place() const;
   void lock();
-  void sync_directory() const;
-  std::filesystem::path directory() const;
 
   std::filesystem::path path_;
   std::filesystem::path part_;

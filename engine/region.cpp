@@ -29,11 +29,69 @@ Region::Region(int rank, int ranks, Placement placement, const LpFactory& make, 
   find_ways_over_channels();
   choose_promises(options.lookahead);
   floor_.assign(border_.targets.size(), Time::min());
-  for (std::size_t index = 0; index < slots_.size(); ++index) {
-    if (!slots_[index].lp) continue;
-    Scheduler scheduler{*this, LpId{static_cast<LpId::Value>(index)}, Time{}};
-    slots_[index].lp->start(scheduler);
+  for (const auto id : lps()) options.saved ? go_on(id, options.saved(id)) : start(id);
+}
+
+void Region::start(LpId id) {
+  Scheduler scheduler{*this, id, Time{}};
+  slots_[id.value()].lp->start(scheduler);
+}
+
+// ---- what goes on elsewhere
+// ------------------------------------------------------------------------------------
+
+namespace {
+
+/// Boost archives objects; this one is a view of an LP's parts.
+template <class Slot>
+class SlotState {
+ public:
+  SlotState(Slot& slot, std::vector<Event>& pending) : slot_{slot}, pending_{pending} {}
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive_fields(archive, slot_.clock, slot_.sent, slot_.events, slot_.digest, slot_.sent_digest, pending_);
+    if constexpr (Archive::is_saving::value) {
+      slot_.lp->save(archive);
+    } else {
+      slot_.lp->load(archive);
+    }
   }
+
+ private:
+  Slot& slot_;
+  std::vector<Event>& pending_;
+};
+
+}  // namespace
+
+void Region::save(const std::function<void(LpId, std::string)>& take) const {
+  for (const auto& events : outgoing_) {
+    if (!events.empty()) throw ContractError{"a region was saved while it had events to send"};
+  }
+  std::vector<std::vector<Event>> pending(slots_.size());
+  queue_.for_each([&](const Event& event) { pending[event.to.value()].push_back(event); });
+  for (const auto id : lps()) {
+    auto& events = pending[id.value()];
+    std::sort(events.begin(),
+              events.end());  // the order in which the queue happens to hold them is of no matter
+    take(id, to_bytes(SlotState{slots_[id.value()], events}));
+  }
+}
+
+void Region::go_on(LpId id, std::string saved) {
+  std::vector<Event> pending;
+  SlotState state{slots_[id.value()], pending};
+  from_bytes(std::move(saved), state);
+  for (const auto& event : pending) keep(event);
+}
+
+std::vector<LpId> Region::lps() const {
+  std::vector<LpId> ids;
+  for (std::size_t index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].lp) ids.emplace_back(static_cast<LpId::Value>(index));
+  }
+  return ids;
 }
 
 // ---- what can be sent where

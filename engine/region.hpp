@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/border.hpp"
@@ -24,10 +25,15 @@ enum class Lookahead {
   link       ///< the least delay of a channel that crosses the border, after the earliest pending event
 };
 
+/// The state of an LP and its pending events, as Region::save() gave it.
+using SavedState = std::function<std::string(LpId)>;
+
 struct RegionOptions {
   Lookahead lookahead = Lookahead::promises;
+  /// Where LPs go on from; without it they start.
+  SavedState saved{};
   /// Called when all LPs are made and none has started: what foresee() will be asked for.
-  std::function<void(const Border&)> meet_border;
+  std::function<void(const Border&)> meet_border{};
 };
 
 /// The LPs that one rank simulates, and their pending events.
@@ -96,6 +102,18 @@ class Region {
   };
   ReplicationCost replication_cost() const;
 
+  /// LPs that live here, replicated ones too, increasing.
+  std::vector<LpId> lps() const;
+  bool is_replicated(LpId id) const { return slots_[id.value()].replicated; }
+
+  /// Calls `take` with each LP that lives here and all that its future depends on: its state, what was
+  /// counted of it, and the events that are pending for it. Another region, of any other LPs, goes on from
+  /// there.
+  ///
+  /// All regions of a run must have handled the events before one common time, and nothing may be under way.
+  /// @throws ContractError  if something waits to be sent
+  void save(const std::function<void(LpId, std::string)>& take) const;
+
  private:
   friend class Scheduler;
 
@@ -114,6 +132,8 @@ class Region {
 
   void check_channels(LpId id, const Slot& slot);
   void find_border();
+  void start(LpId id);
+  void go_on(LpId id, std::string saved);
   std::optional<std::size_t> target_of(int rank) const;
   void find_ways_over_channels();
   bool shorten_ways_over(Slot& slot);

@@ -10,6 +10,8 @@
 #include "engine/error.hpp"
 #include "engine/hdf5_write.hpp"
 #include "engine/mpi.hpp"
+#include "engine/rank_0.hpp"
+#include "engine/results_reader.hpp"
 #include "engine/row_exchange.hpp"
 
 namespace ouro::engine {
@@ -20,23 +22,6 @@ constexpr std::size_t kChunkBytes = 262'144;
 
 std::size_t product(const ResultsFile::Shape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>{});
-}
-
-/// Runs `action` on rank 0; what it throws there, all ranks throw. Collective.
-void on_rank_0(MPI_Comm comm, const std::function<void()>& action) {
-  std::string failure;
-  if (mpi_rank(comm) == 0) {
-    try {
-      action();
-    } catch (const InputError& error) {
-      failure = error.what();
-    }
-  }
-  auto length = static_cast<int>(failure.size());
-  MPI_Bcast(&length, 1, MPI_INT, 0, comm);
-  failure.resize(static_cast<std::size_t>(length));
-  MPI_Bcast(failure.data(), length, MPI_CHAR, 0, comm);
-  if (length > 0) throw InputError{"", failure};
 }
 
 Hdf5Handle create_file(const Hdf5Calls& calls, MPI_Comm comm) {
@@ -142,6 +127,20 @@ void ResultsFile::append_bytes(const Column& column, ElementType type, std::span
 
 void ResultsFile::write_lists() {
   for (auto& [path, list] : lists_) list.write_all(calls_);
+}
+
+void ResultsFile::save_lists(const std::function<void(const std::string&, std::string)>& take) {
+  if (!is_root_) return;
+  // Apart from the open file: what it has read of a block, it does not see change with the other ranks'.
+  const ResultsReader written{calls_.file()};
+  for (const auto& [path, list] : lists_) take(path, written.read_bytes(path));
+}
+
+void ResultsFile::restore_lists(const std::function<std::string(const std::string&)>& saved) {
+  for (auto& [path, list] : lists_) {
+    const std::string bytes = is_root_ ? saved(path) : std::string{};
+    list.append(calls_, std::as_bytes(std::span{bytes}));
+  }
 }
 
 void ResultsFile::write_string(const Column& column, const std::string& text) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -77,6 +78,12 @@ class ResultsFile {
   void write_string(const Column& column, const std::string& text);
   /// A list of texts, the same on all ranks.
   void write_strings(const Column& column, const std::vector<std::string>& texts);
+
+  /// What append() has added so far, after a flush(): calls `take` on rank 0 with the path and the bytes of
+  /// each list.
+  void save_lists(const std::function<void(const std::string& path, std::string bytes)>& take);
+  /// Adds to each list what `saved` gives for its path, on rank 0.
+  void restore_lists(const std::function<std::string(const std::string& path)>& saved);
 
   /// All that was written is on disk, and readable if the run is killed later; of 24 runs killed while they
   /// did little but flush, 23 could be read, since HDF5 does not update a file in one step.

@@ -13,7 +13,8 @@
 namespace ouro::engine {
 
 /// A dataset that grows. What is added passes through rank 0, which writes whole compressed blocks: to write
-/// a block twice would leave a hole in the file. Member functions but leak() are collective.
+/// a block twice would leave a hole in the file. Member functions but leak() are
+/// collective.
 class ResultsList {
  public:
   static constexpr std::size_t kBlockBytes = 65'536;

@@ -107,6 +107,12 @@ void ResultsReader::read_elements(const std::string& path, ElementType type, voi
                fmt::format("read '{}'", path));
 }
 
+std::string ResultsReader::read_bytes(const std::string& path) const {
+  std::string bytes(size_of(path) * bytes_of(at(path).type), '\0');
+  read_elements(path, at(path).type, bytes.data());
+  return bytes;
+}
+
 std::vector<std::string> ResultsReader::read_texts(const std::string& path) const {
   if (at(path).type != ElementType::text) throw InputError{name(), fmt::format("'{}' is not text", path)};
   const auto dataset = open_dataset(calls_, file_.get(), path);

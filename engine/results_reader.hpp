@@ -51,6 +51,8 @@ class ResultsReader {
     return elements;
   }
   std::vector<std::string> read_texts(const std::string& path) const;
+  /// All elements of a dataset of numbers, in its own type.
+  std::string read_bytes(const std::string& path) const;
 
  private:
   void check_schema() const;

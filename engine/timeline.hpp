@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/state_archive.hpp"
 #include "engine/time.hpp"
 
 namespace ouro::engine {
@@ -34,6 +35,12 @@ class Timeline {
 
   int shift() const { return shift_; }
   const std::vector<std::int64_t>& values() const { return values_; }
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [merge, shift, values] = *this;
+    archive_fields(archive, shift, values);
+  }
 
  private:
   std::int64_t combine(std::int64_t a, std::int64_t b) const {

@@ -6,7 +6,6 @@
 #include "engine/mpi.hpp"
 
 namespace ouro::engine {
-namespace {
 
 void check_copies(MPI_Comm comm, LpId lp, const char* what, std::uint64_t digest) {
   const auto digests = mpi_gather_all(comm, digest);
@@ -17,8 +16,6 @@ void check_copies(MPI_Comm comm, LpId lp, const char* what, std::uint64_t digest
         lp.value(), what, digests[0], digests[rank], rank)};
   }
 }
-
-}  // namespace
 
 void check_replicas(MPI_Comm comm, const Region& region) {
   for (const auto& report : region.reports()) {

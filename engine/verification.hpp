@@ -15,9 +15,14 @@ struct RunVerdict {
 };
 
 /// Collective.
-/// @throws ContractError  that names the first rank whose copy of a replicated LP handled or sent other
-/// events
-///                        than rank 0's, or in another order
+/// @param what    the copies of `lp` did, for the message, such as "sent"
+/// @param digest  of that
+/// @throws ContractError  that names the first rank whose digest is not rank 0's
+void check_copies(MPI_Comm comm, LpId lp, const char* what, std::uint64_t digest);
+
+/// The copies of each replicated LP handled and sent the same events in the same order.
+/// Collective.
+/// @throws ContractError  as check_copies()
 void check_replicas(MPI_Comm comm, const Region& region);
 
 /// As check_replicas(); collective.

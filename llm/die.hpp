@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/logical_process.hpp"
+#include "engine/state_archive.hpp"
 #include "llm/traffic.hpp"
 #include "llm/work_ledger.hpp"
 #include "wafer/geometry.hpp"
@@ -18,6 +19,12 @@ struct StationUse {
   std::int64_t tokens = 0;
   engine::Duration stalled{};  ///< sum over tokens: ready, but the next station's buffer was full
   std::vector<std::int64_t> expert_tokens{};  ///< gate and up: by expert, the tokens that it worked for
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [passed, waited, by_expert] = *this;
+    engine::archive_fields(archive, passed, waited, by_expert);
+  }
 };
 
 /// One die of the wafer, at whatever fidelity: what it leaves for the results.

@@ -26,6 +26,12 @@ struct CoreUse {
   std::int64_t macs = 0;
 };
 
+}  // namespace ouro::llm
+
+OURO_ARCHIVE_AS_BYTES(ouro::llm::CoreUse);
+
+namespace ouro::llm {
+
 /// One die at `packet` fidelity: its cores, its links, and the K and V in its crossbars.
 ///
 /// Data drives it: what arrives at a core makes the core work, and what the core makes goes on over the
@@ -50,6 +56,16 @@ class DieProcess final : public Die {
     foresight_.foresee_arrivals(least);
   }
 
+  void save(engine::StateWriter& archive) const override { archive << *this; }
+  void load(engine::StateReader& archive) override { archive >> *this; }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, collisions, ledger,
+           cores, traffic, scheduler] = *this;
+    engine::archive_fields(archive, network, collisions, ledger, traffic);
+    for (auto& core : cores) archive& core;
+  }
+
   wafer::DieId die() const override { return die_; }
   const WorkLedger& ledger() const override { return ledger_; }
   const Traffic& traffic() const override { return traffic_; }
@@ -72,6 +88,12 @@ class DieProcess final : public Die {
     int credits = 0;
     std::optional<engine::Time> blocked_since;
     StationUse use;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, gathered, normalised, next, free, blocked, used] = *this;
+      engine::archive_fields(archive, gathered, normalised, next, free, blocked, used);
+    }
   };
 
   /// The attention part of a core.
@@ -84,10 +106,22 @@ class DieProcess final : public Die {
     struct EarlyQuery {
       Message message;
       engine::Time ready;
+
+      template <class Archive>
+      void serialize(Archive& archive, unsigned /*version*/) {
+        auto& [query, since] = *this;
+        engine::archive_fields(archive, query, since);
+      }
     };
     std::vector<EarlyQuery> early;
     engine::Time k_free{};
     engine::Time v_free{};
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [stored, gathered, parts, waiting, k, v] = *this;
+      engine::archive_fields(archive, stored, gathered, parts, waiting, k, v);
+    }
   };
 
   struct Core {
@@ -98,6 +132,15 @@ class DieProcess final : public Die {
     std::unique_ptr<Station> station;
     std::unique_ptr<Attention> attention;
     CoreUse use;
+
+    /// What the core has follows from its role.
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [has, crossbars, sfu, parts, home, kv, used] = *this;
+      engine::archive_fields(archive, crossbars, sfu, parts, used);
+      if (home) archive&* home;
+      if (kv) archive&* kv;
+    }
   };
 
   // the network

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "engine/state_archive.hpp"
 #include "engine/time.hpp"
 
 namespace ouro::llm {
@@ -34,12 +35,23 @@ class Gather {
 
   bool empty() const { return pending_.empty(); }
 
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& pending_;
+  }
+
  private:
   struct Pending {
     std::uint32_t number;
     std::uint32_t part_of;
     int parts;
     engine::Time whole;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, part, count, when] = *this;
+      engine::archive_fields(archive, of, part, count, when);
+    }
   };
   boost::container::small_vector<Pending, 2> pending_;  // rarely more: no allocation, one place in memory
 };

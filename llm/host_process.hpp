@@ -33,6 +33,15 @@ class HostProcess final : public engine::LogicalProcess {
     foresight_.foresee_arrivals(least);
   }
 
+  void save(engine::StateWriter& archive) const override { archive << *this; }
+  void load(engine::StateReader& archive) override { archive >> *this; }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [plan, foresight, control_latency, waiting, credits, lm_head_senders, packets_of_message, link_free,
+           candidates, traffic] = *this;
+    engine::archive_fields(archive, waiting, credits, link_free, candidates, traffic);
+  }
+
   const Traffic& traffic() const { return traffic_; }
 
  private:

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/state_archive.hpp"
 #include "llm/prefix_cache.hpp"
 
 namespace ouro::llm {
@@ -16,6 +17,12 @@ struct KvExtent {
   int core = 0;        ///< number in the ring of KV cores, the same in every transformer block
   int first_page = 0;  ///< a page is the K and the V of kv_block_columns tokens
 };
+
+}  // namespace ouro::llm
+
+OURO_ARCHIVE_AS_BYTES(ouro::llm::KvExtent);
+
+namespace ouro::llm {
 
 /// The page tables of all sequences: which KV core of a block holds which part of a head.
 ///
@@ -104,6 +111,13 @@ class KvController {
   /// Of a head's tokens up to `position`, those on this core of the ring.
   int tokens_on_core(int slot, int head, int position, int core) const;
 
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [heads, page_tokens, total, used, next_start, stretch_pages, cache, evicted, free, sequences] =
+        *this;
+    engine::archive_fields(archive, used, next_start, cache, evicted, free, sequences);
+  }
+
  private:
   struct Sequence {
     std::uint64_t request = 0;
@@ -111,6 +125,12 @@ class KvController {
     int pages = 0;                              ///< of each head
     std::vector<std::optional<int>> stretches;  ///< number in the cache, up to the last that is there
     std::vector<std::vector<KvExtent>> heads;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, first_core, pages_of_head, shared, extents] = *this;
+      engine::archive_fields(archive, of, first_core, pages_of_head, shared, extents);
+    }
   };
 
   void add_page(Sequence& sequence, int head);

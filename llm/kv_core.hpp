@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/state_archive.hpp"
 #include "engine/time.hpp"
 #include "wafer/core_model.hpp"
 
@@ -30,6 +31,12 @@ class KvCore {
     std::vector<std::uint16_t> k_blocks{};
     std::vector<std::uint16_t> v_blocks{};
     std::vector<std::int32_t> pages{};  ///< numbers in the sequence
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of_slot, of_head, count, stacked, rows, below, k, v, numbers] = *this;
+      engine::archive_fields(archive, of_slot, of_head, count, stacked, rows, below, k, v, numbers);
+    }
   };
 
   /// Stores the K and V of one more token.
@@ -53,6 +60,13 @@ class KvCore {
   int blocks_used() const { return blocks_used_; }
   int most_blocks_used() const { return most_blocks_used_; }
 
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [page_tokens, blocks_of_page, crossbars, blocks_of_crossbar, users, free, entries, kept, count,
+           most] = *this;
+    engine::archive_fields(archive, users, free, entries, kept, count, most);
+  }
+
  private:
   /// Of the prefix cache: pages of one head.
   struct Kept {
@@ -61,6 +75,12 @@ class KvCore {
     std::vector<std::uint16_t> k_blocks{};
     std::vector<std::uint16_t> v_blocks{};
     std::vector<std::int32_t> pages{};
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, of_head, k, v, numbers] = *this;
+      engine::archive_fields(archive, of, of_head, k, v, numbers);
+    }
   };
 
   Entry& find(std::uint16_t slot, std::uint16_t head);

@@ -32,6 +32,12 @@ struct Passage {
   std::int64_t flits_to_host = 0;
 };
 
+}  // namespace ouro::llm
+
+OURO_ARCHIVE_AS_BYTES(ouro::llm::Passage);
+
+namespace ouro::llm {
+
 /// One KV head with some tokens on a core that holds no others: K blocks spread over its crossbars, V blocks
 /// in one crossbar until that is full.
 struct AttentionWork {

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "engine/event.hpp"
+#include "engine/state_archive.hpp"
 #include "llm/stage.hpp"
 #include "wafer/geometry.hpp"
 
@@ -24,6 +25,12 @@ struct Token {
   /// The first of its sequence that enters the pipeline.
   bool begins() const { return position == 0 || (flags & kResumes) != 0; }
   Phase phase() const { return (flags & kDecode) != 0 ? Phase::decode : Phase::prefill; }
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [token_number, token_position, token_slot, token_flags] = *this;
+    engine::archive_fields(archive, token_number, token_position, token_slot, token_flags);
+  }
 };
 
 enum class MessageKind : std::uint8_t {
@@ -106,3 +113,5 @@ inline engine::LpId die_lp(wafer::DieId die) {
 }
 
 }  // namespace ouro::llm
+
+OURO_ARCHIVE_AS_BYTES(ouro::llm::Message);

@@ -1,5 +1,7 @@
 #include "llm/prefix_cache.hpp"
 
+#include <algorithm>
+
 namespace ouro::llm {
 
 std::optional<int> PrefixCache::find(std::uint64_t key) const {
@@ -35,6 +37,17 @@ void PrefixCache::leave(std::span<const int> numbers) {
     if (--stretch.users > 0) continue;
     stretch.unused_since = leavings_;
     unused_.insert(order_of(number));
+  }
+}
+
+/// What follows from the stretches.
+void PrefixCache::find_again() {
+  numbers_.clear();
+  unused_.clear();
+  for (int number = 0; number < static_cast<int>(stretches_.size()); ++number) {
+    if (std::find(free_numbers_.begin(), free_numbers_.end(), number) != free_numbers_.end()) continue;
+    numbers_.emplace(at(number).key, number);
+    if (at(number).users == 0) unused_.insert(order_of(number));
   }
 }
 

@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/state_archive.hpp"
+
 namespace ouro::llm {
 
 /// Which stretches of prompts are held after their sequences, and which of them goes first when room is
@@ -24,6 +26,12 @@ class PrefixCache {
     int users = 0;  ///< sequences
     std::int64_t unused_since = 0;
     std::vector<int> cores;  ///< of the ring: by head, and page in the stretch
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [name, place, holders, since, ring] = *this;
+      engine::archive_fields(archive, name, place, holders, since, ring);
+    }
   };
 
   /// The number of the stretch with this key.
@@ -41,7 +49,15 @@ class PrefixCache {
   /// Takes the first of them out.
   int evict();
 
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [stretches, free_numbers, numbers, unused, leavings] = *this;
+    engine::archive_fields(archive, stretches, free_numbers, leavings);
+    if constexpr (Archive::is_loading::value) find_again();
+  }
+
  private:
+  void find_again();
   using Order = std::tuple<std::int64_t, int, int>;  // unused since, -index, number
   Order order_of(int number) const;
 

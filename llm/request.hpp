@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/state_archive.hpp"
 #include "engine/time.hpp"
 
 namespace ouro::llm {
@@ -25,6 +26,12 @@ struct Request {
   std::vector<std::uint64_t> prefix_blocks = {};  // names of the prompt's blocks, from its first token on
 
   friend bool operator==(const Request&, const Request&) = default;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [number, arrives, prompt, output, of_class, prefix] = *this;
+    engine::archive_fields(archive, number, arrives, prompt, output, of_class, prefix);
+  }
 };
 
 /// What became of the rows of a workload.

@@ -26,6 +26,12 @@ struct RequestRecord {
   std::int32_t preemptions = 0;
   std::int64_t recomputed_tokens = 0;  ///< that were lost to preemptions
   std::int64_t cached_tokens = 0;      ///< found in the prefix cache, at each admission
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [of, since, first, last, evicted, recomputed, cached] = *this;
+    engine::archive_fields(archive, of, since, first, last, evicted, recomputed, cached);
+  }
 };
 
 /// The way of one token through the pipeline.
@@ -36,6 +42,12 @@ struct TokenRecord {
   Phase phase = Phase::prefill;
   engine::Time issued{};   ///< the controllers let it go to the host interface
   engine::Time retired{};  ///< it left the last block or was sampled
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [of, token, place, kind, entered, left] = *this;
+    engine::archive_fields(archive, of, token, place, kind, entered, left);
+  }
 };
 
 /// Whether a sampled token or a prompt token enters next, where both could.
@@ -82,6 +94,12 @@ struct ServingTotals {
   engine::Time last_done{};
 };
 
+}  // namespace ouro::llm
+
+OURO_ARCHIVE_AS_BYTES(ouro::llm::ServingTotals);
+
+namespace ouro::llm {
+
 /// The pipeline controller and the KV controller of docs/design.md, replicated on every rank.
 ///
 /// Which token enters next: a sampled one or a prompt's, as the mix says; of either the first class first,
@@ -114,6 +132,18 @@ class ServingController final : public engine::LogicalProcess {
     foresight_.foresee_arrivals(least);
   }
 
+  void save(engine::StateWriter& archive) const override { archive << *this; }
+  void load(engine::StateReader& archive) override { archive >> *this; }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [options, kv, waiting, dies, foresight, preempted, sequences, unused_slots, keys_of, keys, running,
+           decoding, prefilling, prefill_credit, draining, at_host, next_number, finished, recorded_in_flight,
+           recorded, kv_tokens_held, totals, timelines] = *this;
+    engine::archive_fields(archive, kv, waiting, preempted, sequences, unused_slots, keys_of, keys, running,
+                           decoding, prefilling, prefill_credit, draining, at_host, next_number, finished,
+                           recorded_in_flight, recorded, kv_tokens_held, totals, timelines);
+  }
+
   const KvController& kv() const { return kv_; }
   const ServingTotals& totals() const { return totals_; }
   std::int64_t running() const { return static_cast<std::int64_t>(running_.size()); }
@@ -134,6 +164,13 @@ class ServingController final : public engine::LogicalProcess {
     engine::Timeline kv_pages_cached{engine::Timeline::Merge::maximum};
     engine::Timeline preemptions;
     engine::Timeline tokens_recomputed;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [retired, sampled, sequences, pages, tokens, unused, cached, evictions, recomputed] = *this;
+      engine::archive_fields(archive, retired, sampled, sequences, pages, tokens, unused, cached, evictions,
+                             recomputed);
+    }
   };
   const Timelines& timelines() const { return timelines_; }
 
@@ -150,6 +187,13 @@ class ServingController final : public engine::LogicalProcess {
     std::size_t kept = 0;               ///< of them, those that are computed or were cached
     std::int32_t of_chunk = 0;          ///< prompt tokens issued in this turn
     bool draining = false;              ///< preempted, waits for its tokens in the pipeline
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, outputs, sent, positions, flying, prompt, resumes, stretches, done, turn, leaves] = *this;
+      engine::archive_fields(archive, of, outputs, sent, positions, flying, prompt, resumes, stretches, done,
+                             turn, leaves);
+    }
   };
 
   void admit(engine::Scheduler& scheduler);
@@ -201,6 +245,12 @@ class ServingController final : public engine::LogicalProcess {
   struct Preempted {
     RequestRecord record;
     std::int32_t generated = 0;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, outputs] = *this;
+      engine::archive_fields(archive, of, outputs);
+    }
   };
   std::deque<Preempted> preempted_;  ///< by class and request index
   std::vector<Sequence> sequences_;  ///< by slot

@@ -28,6 +28,15 @@ class StageProcess final : public Die {
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
 
+  void save(engine::StateWriter& archive) const override { archive << *this; }
+  void load(engine::StateReader& archive) override { archive >> *this; }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [plan, die, timing, kv, control_latency, stations, everything, ledger, traffic, scheduler] = *this;
+    engine::archive_fields(archive, ledger, traffic);
+    for (auto& station : stations) archive& station;
+  }
+
   wafer::DieId die() const override { return die_; }
   const WorkLedger& ledger() const override { return ledger_; }
   const Traffic& traffic() const override { return traffic_; }
@@ -41,6 +50,12 @@ class StageProcess final : public Die {
     engine::Time first;   ///< when its first part takes the link to the home core
     engine::Time last;    ///< when its last part is there; once placed, when it is ready
     bool placed = false;  ///< on that link
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, begin, end, is_placed] = *this;
+      engine::archive_fields(archive, of, begin, end, is_placed);
+    }
   };
   /// A token whose outputs the home core's tile has still to send.
   struct Launched {
@@ -49,10 +64,22 @@ class StageProcess final : public Die {
     engine::Duration slack{};  ///< by which they may still be late with no effect
     engine::Time last{};       ///< when its last part was to be at the next station
     engine::Duration late{};   ///< by which it will be there later
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, output, spare, end, later] = *this;
+      engine::archive_fields(archive, of, output, spare, end, later);
+    }
   };
   struct Late {
     std::uint32_t number;
     engine::Duration by;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, later] = *this;
+      engine::archive_fields(archive, of, later);
+    }
   };
   struct Station {
     int number;
@@ -75,6 +102,14 @@ class StageProcess final : public Die {
     StationUse use{};
     std::vector<HeadsAtBlock> heads{};    ///< QKV: by slot
     std::vector<engine::Time> kv_free{};  ///< QKV: by core of the ring, when a launch may use it next
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [of, qkv, previous, following, gathered, gathered_whole, may_use, link, sfu, sends, passes, woken,
+             first, next, blocked, sent, delayed, used, by_slot, kv] = *this;
+      engine::archive_fields(archive, gathered, gathered_whole, may_use, link, sfu, sends, passes, woken,
+                             first, next, blocked, sent, delayed, used, by_slot, kv);
+    }
   };
 
   void receive_from_host(const Message& message);

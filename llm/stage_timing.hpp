@@ -32,6 +32,12 @@ struct HeadsAtBlock {
   engine::Duration slowest{};  ///< time of the slowest core, in `passage`
   std::vector<std::uint16_t> cores;   ///< of the ring, each once
   std::uint32_t number = 0xffffffff;  ///< of the last token that asked
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [passes, known, others, least, most, time, ring, asked] = *this;
+    engine::archive_fields(archive, passes, known, others, least, most, time, ring, asked);
+  }
 };
 
 /// What stations take at `stage` fidelity, from the passages of lone tokens.

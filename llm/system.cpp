@@ -32,7 +32,7 @@ engine::Lookahead usable_lookahead(const Experiment& experiment, engine::Lookahe
 }
 
 System::System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
-               engine::Lookahead lookahead)
+               engine::Lookahead lookahead, const engine::SavedState& saved)
     : experiment_{experiment},
       foresight_{*experiment.plan, experiment.control_latency, rank_of_die, rank},
       stage_timing_{make_stage_timing(experiment)},
@@ -40,6 +40,7 @@ System::System(const Experiment& experiment, int rank, int ranks, const std::vec
           rank, ranks, place(experiment, rank_of_die), [this](engine::LpId id) { return make(id); },
           engine::RegionOptions{
               .lookahead = usable_lookahead(experiment, lookahead),
+              .saved = saved,
               .meet_border = [this](const engine::Border& border) { foresight_.meet(border); }})} {}
 
 std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {

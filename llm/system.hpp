@@ -21,8 +21,9 @@ class System {
  public:
   /// @param rank_of_die  one rank for each die; the host interface goes with the die that it is attached to
   /// @param lookahead    wanted
+  /// @param saved        the states to go on from; without, a run begins
   System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
-         engine::Lookahead lookahead = engine::Lookahead::promises);
+         engine::Lookahead lookahead = engine::Lookahead::promises, const engine::SavedState& saved = {});
   System(const System&) = delete;
   System& operator=(const System&) = delete;
 

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "engine/state_archive.hpp"
+
 namespace ouro::llm {
 
 /// Packets between cores, and to and from the host; a multicast counts once for each destination.
@@ -29,3 +31,5 @@ struct Traffic {
 };
 
 }  // namespace ouro::llm
+
+OURO_ARCHIVE_AS_BYTES(ouro::llm::Traffic);

@@ -21,7 +21,7 @@ void WaitingRequests::start(Scheduler& scheduler) {
 
 void WaitingRequests::arrive(Scheduler& scheduler) {
   if (options_.users == 0) return take_arrived(scheduler);
-  auto request = source_->next();
+  auto request = ask_source();
   if (!request) return;
   request->arrival = scheduler.now();
   first_arrival_ = std::min(first_arrival_, request->arrival);
@@ -43,8 +43,13 @@ void WaitingRequests::think(std::uint64_t draw, Time from, Scheduler& scheduler)
                     Message{.kind = MessageKind::arrival});
 }
 
+std::optional<Request> WaitingRequests::ask_source() {
+  ++asked_;
+  return source_->next();
+}
+
 void WaitingRequests::fetch_next(Scheduler& scheduler) {
-  next_ = source_->next();
+  next_ = ask_source();
   if (!next_) return;
   first_arrival_ = std::min(first_arrival_, next_->arrival);
   if (next_->arrival >= scheduler.now()) {

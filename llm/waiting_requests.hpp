@@ -1,11 +1,13 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
 
 #include "engine/region.hpp"
+#include "engine/state_archive.hpp"
 #include "llm/request.hpp"
 
 namespace ouro::llm {
@@ -40,7 +42,17 @@ class WaitingRequests {
 
   engine::Time first_arrival() const { return first_arrival_; }
 
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [source, options, asked, lines, in_lines, next, first_arrival] = *this;
+    engine::archive_fields(archive, asked, lines, in_lines, next, first_arrival);
+    if constexpr (Archive::is_loading::value) {  // a new source goes on where the old one stood
+      for (auto left = asked; left > 0; --left) source->next();
+    }
+  }
+
  private:
+  std::optional<Request> ask_source();
   void fetch_next(engine::Scheduler& scheduler);
   void take_arrived(engine::Scheduler& scheduler);
   void think(std::uint64_t draw, engine::Time from, engine::Scheduler& scheduler) const;
@@ -49,6 +61,7 @@ class WaitingRequests {
 
   std::unique_ptr<RequestSource> source_;
   LoadOptions options_;
+  std::uint64_t asked_ = 0;                             ///< times that the source was
   std::array<std::deque<Request>, kMaxClasses> lines_;  ///< arrived, by class
   int in_lines_ = 0;
   std::optional<Request> next_;  ///< open loop: the last one read, perhaps not yet arrived

@@ -41,6 +41,12 @@ class WorkLedger {
     busy_timelines_[static_cast<std::size_t>(stage)].add(when, duration.count());
   }
 
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [energy, unsettled, counts, busy, energy_timeline, busy_timelines] = *this;
+    engine::archive_fields(archive, unsettled, counts, busy, energy_timeline, busy_timelines);
+  }
+
   /// Core-picoseconds of crossbars and SFUs, by block (LM head last) and stage.
   const std::vector<std::int64_t>& busy() const { return busy_; }
   const engine::Timeline& energy_timeline() const { return energy_timeline_; }  ///< fJ

@@ -25,6 +25,7 @@ bool compare_bits(const ResultsReader& a, const ResultsReader& b) {
   const auto differences = engine::compare_results(a, b, options);
   for (const auto& difference : differences) fmt::print("{}\n", difference);
   if (differences.empty()) fmt::print("every simulated quantity is equal\n");
+  if (differences.size() == options.at_most) fmt::print("these are the first; there may be more\n");
   return differences.empty();
 }
 

@@ -17,6 +17,7 @@
 #include "tools/project_command.hpp"
 #include "tools/report_command.hpp"
 #include "tools/run_command.hpp"
+#include "tools/signals.hpp"
 #include "tools/summary_command.hpp"
 #include "tools/sweep_command.hpp"
 #include "tools/trace_command.hpp"
@@ -83,9 +84,20 @@ void add_output(CLI::App& command, std::filesystem::path& out, bool& force, cons
 }
 
 void add_run(CLI::App& command, ouro::tools::RunArguments& arguments) {
-  add_configuration(command, arguments.configuration);
+  command.add_option("FILE.toml", arguments.configuration.file, "the experiment; not with --restart");
+  add_assignments(command, arguments.configuration.assignments);
   add_output(command, arguments.out, arguments.force, ".h5");
   command.add_flag("--profile", arguments.profile, "say where the wall time went, and what limits the run");
+  command.add_option(
+      "--restart", arguments.restart,
+      "go on from this checkpoint, on any number of ranks; the configuration is in it, and the "
+      "result has its name");
+  command.add_option(
+      "--checkpoint-every", arguments.checkpoint_minutes,
+      "minutes of wall time between checkpoints, default 10; 0 for none. SIGUSR1 asks for one, "
+      "SIGUSR2 for one and to stop (exit code 4), SIGTERM too");
+  command.add_option("--checkpoint-at", arguments.checkpoint_at,
+                     "simulated time of one more checkpoint, such as \"5 ms\"");
 }
 
 void add_noc(CLI::App& command, ouro::tools::NocArguments& arguments) {
@@ -262,6 +274,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : kInputAtFault;
   }
   if (run_app->parsed()) {
+    ouro::tools::listen_to_signals();
     return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
       return ouro::tools::run(run_arguments, comm, logger);
     });

@@ -18,8 +18,9 @@ std::string describe_time(double seconds) {
   return fmt::format("{:.1f} h", seconds / 3600);
 }
 
-Progress::Progress(std::int64_t tokens_expected, double interval_seconds)
+Progress::Progress(std::int64_t tokens_expected, std::int64_t tokens_at_start, double interval_seconds)
     : tokens_expected_{tokens_expected},
+      tokens_at_start_{tokens_at_start},
       interval_{interval_seconds},
       begin_{wall_seconds()},
       last_{begin_},
@@ -42,9 +43,10 @@ void Progress::finish() {
 }
 
 std::string Progress::describe(const State& state, double elapsed) const {
-  const double share = tokens_expected_ > 0
-                           ? static_cast<double>(state.tokens_done) / static_cast<double>(tokens_expected_)
-                           : 0;
+  const auto expected_here = tokens_expected_ - tokens_at_start_;
+  const double share = expected_here > 0 ? static_cast<double>(state.tokens_done - tokens_at_start_) /
+                                               static_cast<double>(expected_here)
+                                         : 0;
   const auto left = share > 0 && share < 1 ? describe_time(elapsed / share * (1 - share)) : std::string{"?"};
   return fmt::format(
       "simulated {:.3f} ms | {} of {} tokens done | {} requests running | {:.2f} M events/s a rank | {} left",

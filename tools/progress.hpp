@@ -25,8 +25,9 @@ class Progress {
   };
 
   /// @param tokens_expected  of the whole workload, without recomputed ones
+  /// @param tokens_at_start  done when this program began, in a run that goes on
   /// @param interval_seconds  wall time between lines
-  Progress(std::int64_t tokens_expected, double interval_seconds);
+  Progress(std::int64_t tokens_expected, std::int64_t tokens_at_start, double interval_seconds);
 
   /// Whether a line is due.
   bool is_due();
@@ -38,6 +39,7 @@ class Progress {
   std::string describe(const State& state, double elapsed) const;
 
   std::int64_t tokens_expected_;
+  std::int64_t tokens_at_start_;
   double interval_;
   double begin_;
   double last_;

@@ -155,7 +155,7 @@ void add_simulator(Figures& figures, const ResultsReader& run) {
   const auto events = run.read<std::uint64_t>("/engine/events");
   const auto handled = static_cast<double>(std::accumulate(events.begin(), events.end(), std::uint64_t{0}));
   const auto memory = run.read<double>("/engine/peak_memory_mb");
-  const double processed = figures.number("tokens_processed");
+  const auto processed = static_cast<double>(run.attribute("/engine", "tokens_processed"));
   const auto add = [&](const char* key, auto value) { figures.add(key, value, Figure::Of::simulator); };
   add("ranks", run.attribute("/engine", "ranks"));
   add("wall_s", seconds);

@@ -87,7 +87,8 @@ void print_profile(std::ostream& out, MPI_Comm comm, const EngineReport& report)
              "events", "events s", "waiting s", "packing s", "promise s", "windows", "ev/window", "messages",
              "promises", "MB", "slack ns");
   for (std::size_t rank = 0; rank < reports.size(); ++rank) {
-    const auto& [wall, cost, events, replication] = reports[rank];
+    const auto& cost = reports[rank].cost;
+    const auto events = reports[rank].events;
     fmt::print(
         out,
         "{:>5} {:>11} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9} {:>10.1f} {:>9} {:>9} {:>8.2f} {:>9.1f}\n",

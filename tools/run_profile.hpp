@@ -15,6 +15,10 @@ struct EngineReport {
   engine::SynchronizationCost cost;
   std::uint64_t events = 0;
   engine::Region::ReplicationCost replication;
+  engine::Time restarted_at{};    ///< 0 if the run began here
+  std::int64_t tokens = 0;        ///< that left the pipeline since then
+  std::int64_t checkpoints = 0;   ///< written
+  double checkpoint_seconds = 0;  ///< of wall time for them
 };
 
 /// A line for each rank of where its wall time went, and a sentence on what limits the run. Rank 0 prints.

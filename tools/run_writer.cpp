@@ -434,6 +434,10 @@ void RunWriter::write_engine(const EngineReport& report, const std::vector<int>&
     file_.write<T>({fmt::format("/engine/{}", name), unit, meaning}, std::span<const T>{&value, 1}, rank,
                    ranks);
   };
+  file_.set_attribute("/engine", "restarted_at_ps", engine::picoseconds(report.restarted_at));
+  file_.set_attribute("/engine", "tokens_processed", report.tokens);
+  file_.set_attribute("/engine", "checkpoints", report.checkpoints);
+  each("checkpoint_s", "s", "wall time for checkpoints, by rank", report.checkpoint_seconds);
   each("events", "1", "events handled, by rank", report.events);
   const auto& cost = report.cost;
   each("control_events", "1", "of them, events of the controllers, of which every rank has a copy",

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/state_archive.hpp"
 #include "wafer/multicast.hpp"
 #include "wafer/noc_model.hpp"
 
@@ -65,6 +66,12 @@ class DieNetwork {
   /// By core of the die and port.
   const LinkUse& use(int core, int port) const { return links_[numbers_.number(core, port)].use; }
 
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [geometry, model, die, corner, north, south, numbers, links, earlier, now, heads, onward] = *this;
+    engine::archive_fields(archive, links, earlier, now);
+  }
+
   static CoreId host_id(const Geometry& geometry) {
     return CoreId{static_cast<CoreId::Value>(geometry.cores())};
   }
@@ -75,10 +82,22 @@ class DieNetwork {
     engine::Time head{};   // of the one that is there first: when
     engine::Time begin{};  // the first leaves
     engine::Time end{};    // the link is free again
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [first, start, free] = *this;
+      engine::archive_fields(archive, first, start, free);
+    }
   };
   struct Link {
     Turn last;
     LinkUse use;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [newest, counts] = *this;
+      engine::archive_fields(archive, newest, counts);
+    }
   };
   using Turns = boost::container::small_vector<Turn, 2>;  // two without an allocation
   /// @return when the head starts over the link
@@ -132,3 +151,5 @@ class DieNetwork {
 };
 
 }  // namespace ouro::wafer
+
+OURO_ARCHIVE_AS_BYTES(ouro::wafer::DieNetwork::LinkUse);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "engine/quantity.hpp"
+#include "engine/state_archive.hpp"
 
 namespace ouro::engine {
 class Config;
@@ -53,6 +54,12 @@ struct EnergyCounts {
     return *this;
   }
 };
+
+}  // namespace ouro::wafer
+
+OURO_ARCHIVE_AS_BYTES(ouro::wafer::EnergyCounts);
+
+namespace ouro::wafer {
 
 /// Dynamic energy of one count of each component.
 struct EnergyModel {

@@ -45,6 +45,12 @@ class PholdObject {
     return {engine::LpId{static_cast<std::uint32_t>(to)}, delay};
   }
 
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    auto& [config, id, draws] = *this;
+    engine::archive_fields(archive, draws);
+  }
+
  private:
   const PholdConfig& config_;
   engine::LpId id_;
@@ -65,6 +71,8 @@ class PholdLp final : public engine::LogicalProcess {
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override {
     forward(event.as<PholdMessage>().hops + 1, scheduler);
   }
+  void save(engine::StateWriter& archive) const override { archive << object_; }
+  void load(engine::StateReader& archive) override { archive >> object_; }
 
  private:
   void forward(std::uint64_t hops, engine::Scheduler& scheduler) {

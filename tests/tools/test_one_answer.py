@@ -94,7 +94,7 @@ class OneAnswer(ProgramTest):
         self.run_ok("b.h5", "--set", "workload.seed=2")
         result = self.call("diff", "a.h5", "b.h5")
         self.assertEqual(result.returncode, 1)
-        for name in ("attribute 'digest'", "attribute 'seed'", "'/requests/arrival_ps'", "a.h5", "b.h5"):
+        for name in ("attribute 'digest'", "attribute 'seed'", "'/cores/macs'", "a.h5", "b.h5"):
             self.assertIn(name, result.stdout)
         with h5py.File(self.path / "a.h5") as first:
             self.write("small.toml", first["configuration/resolved_toml"][()].decode())
