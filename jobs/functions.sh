@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154  # $jobs is from the scripts
+# shellcheck shell=bash disable=SC2034,SC2154  # for the scripts, and from them
 # What the batch scripts here have in common. They set $jobs, the directory of the scripts.
 
 fail() {  # fail <message>
@@ -19,6 +19,4 @@ source "$jobs/site.sh"
 command -v "${launcher[0]}" >/dev/null ||
   fail "${launcher[0]} is not in PATH; load its module in $jobs/site.sh"
 
-on_all_ranks() {  # on_all_ranks <arguments of the program...>
-  "${launcher[@]}" -n "$SLURM_NTASKS" "$ouroboros" "$@"
-}
+on_all_ranks=("${launcher[@]}" -n "${SLURM_NTASKS:-1}" "$ouroboros")  # a command follows

@@ -3,18 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <fstream>
 #include <limits>
 #include <optional>
+#include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include "engine/error.hpp"
 #include "engine/results_file.hpp"
 #include "engine/results_reader.hpp"
-#include "tools/sweep_figures.hpp"
+#include "tools/run_figures.hpp"
 
 namespace ouro::tools {
 namespace {
@@ -30,28 +33,15 @@ struct TableColumn {
   std::variant<Integers, Numbers, Texts> values;
 };
 
-/// What the table takes from the result of a run.
-struct Row {
-  std::vector<SweepFigure> figures;
-  std::string digest;
-  std::string code_version;
-};
+using Rows = std::vector<std::optional<Figures>>;  // by run; nothing for one without a result
 
-std::string text_attribute(const engine::ResultsReader& result, const std::string& name) {
-  const auto* value = result.find_attribute("/", name);
-  const auto* text = value == nullptr ? nullptr : std::get_if<std::string>(value);
-  return text != nullptr ? *text : "";
-}
-
-std::vector<std::optional<Row>> read_rows(const SweepPlan& plan, const SweepDirectory& directory) {
-  std::vector<std::optional<Row>> rows;
+Rows read_rows(const SweepPlan& plan, const SweepDirectory& directory) {
+  Rows rows;
   rows.reserve(plan.runs.size());
   for (const auto& run : plan.runs) {
     auto& row = rows.emplace_back();
-    if (directory.state_of(run) != RunState::done) continue;
-    const engine::ResultsReader result{directory.result_of(run)};
-    row =
-        Row{sweep_figures(result), text_attribute(result, "digest"), text_attribute(result, "code_version")};
+    if (directory.state_of(run) == RunState::done)
+      row = read_figures(engine::ResultsReader{directory.result_of(run)});
   }
   return rows;
 }
@@ -87,31 +77,76 @@ std::variant<Integers, Numbers, Texts> values_of_key(const SweepPlan& plan, std:
   return convert(Texts{}, plain_text);
 }
 
-void add_figures(const std::vector<std::optional<Row>>& rows, std::vector<TableColumn>& table) {
-  const auto whole = std::ranges::find_if(rows, [](const auto& row) { return row.has_value(); });
-  if (whole == rows.end()) return;  // nobody knows the figures' names
-  const auto& figures = (*whole)->figures;
-  for (std::size_t i = 0; i < figures.size(); ++i) {
-    Numbers values;
-    values.reserve(rows.size());
-    for (const auto& row : rows)
-      values.push_back(row ? row->figures[i].value : std::numeric_limits<double>::quiet_NaN());
-    table.push_back({figures[i].name,
-                     {"/figures/" + figures[i].name, figures[i].unit, figures[i].meaning},
-                     std::move(values)});
+/// The end of a figure's key, such as ttft_p50_ms; "1" for a count.
+std::string unit_of(const std::string& key) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kUnits{{
+      {"_per_s", "1/s"},
+      {"_per_wall_s", "1/s"},
+      {"_percent", "%"},
+      {"_ms", "ms"},
+      {"_mj", "mJ"},
+      {"_mb", "MB"},
+      {"_s", "s"},
+      {"_j", "J"},
+      {"_w", "W"},
+  }};
+  for (const auto& [end, unit] : kUnits) {
+    if (key.ends_with(end)) return std::string{unit};
   }
+  return "1";
 }
 
-std::vector<TableColumn> make_table(const SweepPlan& plan, const std::vector<std::optional<Row>>& rows) {
-  std::vector<TableColumn> table;
-  Texts names, digests, versions;
+/// Those that any run has, each as the first of them has it.
+std::vector<const Figure*> all_figures(const Rows& rows) {
+  std::vector<const Figure*> figures;
+  for (const auto& row : rows) {
+    if (!row) continue;
+    for (const auto& figure : row->all()) {
+      const auto is_same = [&](const Figure* known) { return known->key == figure.key; };
+      if (figure.key != "complete" && std::ranges::none_of(figures, is_same)) figures.push_back(&figure);
+    }
+  }
+  return figures;
+}
+
+/// A value for each run, `none` where it lacks the figure.
+template <class T>
+std::vector<T> values_of_figure(const Rows& rows, const std::string& key, const T& none) {
+  std::vector<T> values;
+  values.reserve(rows.size());
+  for (const auto& row : rows) {
+    const auto* figure = row ? row->find(key) : nullptr;
+    if (figure == nullptr) {
+      values.push_back(none);
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      values.push_back(std::get<std::string>(figure->value));
+    } else {
+      values.push_back(row->number(key));
+    }
+  }
+  return values;
+}
+
+TableColumn make_column(const Rows& rows, const Figure& figure) {
+  const auto group = figure.of == Figure::Of::machine || figure.key == "digest" ? "/figures/" : "/engine/";
+  TableColumn column{
+      figure.key, {group + figure.key, unit_of(figure.key), "as `ouroboros summary` gives it"}, {}};
+  if (std::holds_alternative<std::string>(figure.value)) {
+    column.values = values_of_figure<std::string>(rows, figure.key, "");
+  } else {
+    column.values = values_of_figure(rows, figure.key, std::numeric_limits<double>::quiet_NaN());
+  }
+  return column;
+}
+
+std::vector<TableColumn> make_table(const SweepPlan& plan, const Rows& rows) {
+  Texts names;
   Integers done;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     names.push_back(plan.runs[i].name);
     done.push_back(rows[i] ? 1 : 0);
-    digests.push_back(rows[i] ? rows[i]->digest : "");
-    versions.push_back(rows[i] ? rows[i]->code_version : "");
   }
+  std::vector<TableColumn> table;
   table.push_back({"run", {"/runs/name", "1", "of the run's files"}, std::move(names)});
   table.push_back({"done", {"/runs/done", "1", "1 if there is a result, else 0"}, std::move(done)});
   for (std::size_t key = 0; key < plan.keys.size(); ++key) {
@@ -119,11 +154,7 @@ std::vector<TableColumn> make_table(const SweepPlan& plan, const std::vector<std
                      {"/overrides/" + plan.keys[key], "1", "value of this key of the configuration"},
                      values_of_key(plan, key)});
   }
-  add_figures(rows, table);
-  table.push_back({"digest", {"/runs/digest", "1", "of the run's events"}, std::move(digests)});
-  table.push_back({"code_version",
-                   {"/engine/code_version", "1", "of the program that made the result"},
-                   std::move(versions)});
+  for (const auto* figure : all_figures(rows)) table.push_back(make_column(rows, *figure));
   return table;
 }
 

@@ -18,6 +18,7 @@ SHORT = 'lengths = "fixed"\nrequests = 3\nprompt_tokens = 4\noutput_tokens = 3\n
 ENDLESS = SHORT.replace("requests = 3", "requests = 200000")
 
 
+
 class Slurm(ProgramTest):
     @classmethod
     def setUpClass(cls):
@@ -151,6 +152,21 @@ class Slurm(ProgramTest):
         self.assertEqual(digests["fidelity=packet,config=later.json"], digests["fidelity=packet,config=small.json"])
         self.assertNotIn("", digests.values())
         self.assertIn("4 of them done before", self.sweep().stderr)
+
+    def chain(self, *arguments):
+        return self.cluster.call(str(JOBS / "chain"), *arguments, cwd=self.path).split()
+
+    def test_a_chain_runs_step_by_step_and_ends_where_one_fails(self):
+        good = self.chain("small.toml")
+        for job in good:
+            self.wait(job)
+        self.assertIn(self.run_here(), self.log(good[-1], "ouroboros-step"))
+        self.write("wrong.toml", "[wafer]\nclok = 1\n")
+        bad = self.chain("wrong.toml")
+        self.wait(bad[0], "FAILED")
+        for job in bad[1:]:
+            self.wait(job, "CANCELLED")
+        self.assertFalse((self.path / "wrong.h5").exists())
 
 
 if __name__ == "__main__":

@@ -86,8 +86,9 @@ class Sweep(ProgramTest):
         self.sweep_ok()
         rows = self.rows()
         with h5py.File(self.path / "four/table.h5") as table:
-            columns = {"run": table["runs/name"].asstr()[:], "digest": table["runs/digest"].asstr()[:]}
-            columns |= {name: data[:] for name, data in table["figures"].items()}
+            columns = {"run": table["runs/name"].asstr()[:]}
+            for name, data in table["figures"].items():
+                columns[name] = data.asstr()[:] if data.dtype.kind == "S" else data[:]
             columns["wafer.noc.fidelity"] = table["overrides/wafer.noc.fidelity"].asstr()[:]
             columns["workload.prompt_tokens"] = table["overrides/workload.prompt_tokens"][:]
             self.assertEqual(columns["workload.prompt_tokens"].dtype, np.int64)
