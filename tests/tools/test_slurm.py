@@ -16,7 +16,7 @@ JOBS = pathlib.Path(__file__).resolve().parents[2] / "jobs"
 SKIPPED = 77  # SKIP_RETURN_CODE of the test
 SHORT = 'lengths = "fixed"\nrequests = 3\nprompt_tokens = 4\noutput_tokens = 3\n'
 ENDLESS = SHORT.replace("requests = 3", "requests = 200000")
-
+SLICES = SHORT.replace("requests = 3", "requests = 4000")  # some seconds long
 
 
 class Slurm(ProgramTest):
@@ -107,6 +107,27 @@ class Slurm(ProgramTest):
         self.wait(job, "CANCELLED")
         self.assertFalse((self.path / "small.h5").exists())
         wait_until(lambda: not self.processes(), "its processes have ended")
+
+    def test_a_run_over_three_time_slices_gives_what_one_slice_gives(self):
+        self.experiment(SLICES)
+        job = self.submit("requeue.sbatch", "small.toml", "--set", "engine.heartbeat=100 ms")
+        for slices in (1, 2):
+            self.wait_for_progress(job, slices)
+            self.cluster.call("scancel", "--signal=USR1", "--batch", job)  # as SLURM does before the time limit
+            wait_until(lambda: self.cluster.fields(job)["Restarts"] == str(slices), f"restart {slices}")
+            self.assertFalse((self.path / "small.h5").exists(), "it was over before it was stopped")
+        self.wait(job)
+        self.assertEqual(self.cluster.fields(job)["Restarts"], "2")
+        self.run_ok("whole.h5", ranks=2)
+        self.assertEqual(self.call("diff", "small.h5", "whole.h5").returncode, 0)
+
+    def wait_for_progress(self, job, slices):
+        """Until the run has begun so many times, and goes on."""
+        file = self.path / f"ouroboros-{job}.log"
+        def is_so():
+            parts = file.read_text().split(" 2 ranks\n") if file.exists() else []
+            return len(parts) == slices + 1 and parts[-1].count("simulated ") >= 3
+        wait_until(is_so, f"slice {slices} goes on")
 
     def processes(self):
         found = []
