@@ -128,16 +128,16 @@ void load_sequence(Archive& archive, Sequence& sequence) {
   }
 }
 
-template <class Archive, class T, std::size_t n>
-void save(Archive& archive, const container::small_vector<T, n>& sequence, unsigned /*version*/) {
+template <class Archive, class T, std::size_t N>
+void save(Archive& archive, const container::small_vector<T, N>& sequence, unsigned /*version*/) {
   save_sequence(archive, sequence);
 }
-template <class Archive, class T, std::size_t n>
-void load(Archive& archive, container::small_vector<T, n>& sequence, unsigned /*version*/) {
+template <class Archive, class T, std::size_t N>
+void load(Archive& archive, container::small_vector<T, N>& sequence, unsigned /*version*/) {
   load_sequence(archive, sequence);
 }
-template <class Archive, class T, std::size_t n>
-void serialize(Archive& archive, container::small_vector<T, n>& sequence, unsigned version) {
+template <class Archive, class T, std::size_t N>
+void serialize(Archive& archive, container::small_vector<T, N>& sequence, unsigned version) {
   split_free(archive, sequence, version);
 }
 

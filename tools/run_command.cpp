@@ -50,7 +50,7 @@ struct Prepared {
 std::filesystem::path output_path(const RunArguments& arguments) {
   if (!arguments.out.empty()) return arguments.out;
   if (arguments.restart.empty()) return arguments.configuration.file.stem().string() + ".h5";
-  const auto result = CheckpointFiles::result_of(arguments.restart);
+  auto result = CheckpointFiles::result_of(arguments.restart);
   if (!result.empty()) return result;
   throw engine::InputError{"--restart", "the name of the checkpoint does not say that of the result",
                            "name it with --out"};

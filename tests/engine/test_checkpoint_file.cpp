@@ -17,40 +17,40 @@ using ::testing::HasSubstr;
 
 class CheckpointFile : public ::testing::Test {
  protected:
-  CheckpointFile() { std::filesystem::create_directories(directory_); }
-  ~CheckpointFile() override { std::filesystem::remove_all(directory_); }
+  CheckpointFile() { std::filesystem::create_directories(directory); }
+  ~CheckpointFile() override { std::filesystem::remove_all(directory); }
 
-  void write(const std::string& content, const std::filesystem::path& previous = {}) const {
-    CheckpointWriter writer{path_};
+  void write(const std::string& content, const std::filesystem::path& kept = {}) const {
+    CheckpointWriter writer{path};
     writer.add("empty", "");
     writer.add("content", content);
-    writer.publish(previous);
+    writer.publish(kept);
   }
   std::string bytes() const {
-    std::ifstream file{path_, std::ios::binary};
+    std::ifstream file{path, std::ios::binary};
     return {std::istreambuf_iterator<char>{file}, {}};
   }
-  void replace(const std::string& bytes) const { std::ofstream{path_, std::ios::binary} << bytes; }
+  void replace(const std::string& bytes) const { std::ofstream{path, std::ios::binary} << bytes; }
 
   std::string refusal() const {
     try {
-      check_checkpoint(path_);
+      check_checkpoint(path);
     } catch (const InputError& error) {
       return error.what();
     }
     return "accepted";
   }
 
-  std::filesystem::path directory_ = std::filesystem::path{::testing::TempDir()} /
-                                     ::testing::UnitTest::GetInstance()->current_test_info()->name();
-  std::filesystem::path path_ = directory_ / "a.checkpoint";
-  std::filesystem::path previous_ = directory_ / "a.checkpoint.old";
+  std::filesystem::path directory = std::filesystem::path{::testing::TempDir()} /
+                                    ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::filesystem::path path = directory / "a.checkpoint";
+  std::filesystem::path previous = directory / "a.checkpoint.old";
 };
 
 TEST_F(CheckpointFile, GivesItsPartsBack) {
   write(std::string(100'000, 'x'));
-  check_checkpoint(path_);
-  CheckpointReader reader{path_};
+  check_checkpoint(path);
+  CheckpointReader reader{path};
   EXPECT_EQ(reader.part("content"), std::string(100'000, 'x'));
   EXPECT_EQ(reader.part("empty"), "");
   EXPECT_THROW(reader.part("other"), InputError);
@@ -85,36 +85,36 @@ TEST_F(CheckpointFile, OfANewerVersionOrOfSomethingElseIsRefused) {
   EXPECT_THAT(refusal(), HasSubstr("is a checkpoint of format 2; this program reads format 1"));
   replace("\x89HDF\r\n and so on, and so on, and so on, and so on");
   EXPECT_THAT(refusal(), HasSubstr("is not a checkpoint"));
-  std::filesystem::remove(path_);
+  std::filesystem::remove(path);
   EXPECT_THAT(refusal(), HasSubstr("there is no such file"));
 }
 
 TEST_F(CheckpointFile, KeepsTheOneBeforeUnderItsSecondName) {
   write("first");
-  write("second", previous_);
-  EXPECT_EQ(CheckpointReader{path_}.part("content"), "second");
-  EXPECT_EQ(CheckpointReader{previous_}.part("content"), "first");
-  write("third", previous_);
-  EXPECT_EQ(CheckpointReader{previous_}.part("content"), "second");
+  write("second", previous);
+  EXPECT_EQ(CheckpointReader{path}.part("content"), "second");
+  EXPECT_EQ(CheckpointReader{previous}.part("content"), "first");
+  write("third", previous);
+  EXPECT_EQ(CheckpointReader{previous}.part("content"), "second");
 }
 
 TEST_F(CheckpointFile, ThatIsNotPublishedLeavesTheOneBefore) {
   write("first");
-  { CheckpointWriter{path_}.add("content", "second"); }
-  EXPECT_EQ(CheckpointReader{path_}.part("content"), "first");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator{directory_}, {}), 1);
+  { CheckpointWriter{path}.add("content", "second"); }
+  EXPECT_EQ(CheckpointReader{path}.part("content"), "first");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator{directory}, {}), 1);
 }
 
 TEST_F(CheckpointFile, OnAFullDiskSaysSoAndLeavesTheOneBefore) {
   write("first");
-  std::filesystem::create_symlink("/dev/full", path_.string() + ".part");
+  std::filesystem::create_symlink("/dev/full", path.string() + ".part");
   try {
     write("second");
     FAIL() << "a full disk was written to";
   } catch (const InputError& error) {
     EXPECT_THAT(error.what(), HasSubstr("cannot be written: No space left on device"));
   }
-  EXPECT_EQ(CheckpointReader{path_}.part("content"), "first");
+  EXPECT_EQ(CheckpointReader{path}.part("content"), "first");
 }
 
 }  // namespace

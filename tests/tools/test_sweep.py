@@ -98,9 +98,15 @@ class Sweep(ProgramTest):
         for name, values in columns.items():
             self.assertEqual([type(values[0])(row[name]) for row in rows], list(values), name)
 
+    def simulated_rows(self):
+        """Without what the simulator itself took, which a run again takes anew."""
+        with h5py.File(self.path / "four/table.h5") as table:
+            own = set(table["engine"])
+        return [{name: value for name, value in row.items() if name not in own} for row in self.rows()]
+
     def test_a_second_call_runs_nothing_and_a_lost_or_changed_run_again(self):
         self.sweep_ok()
-        first, rows = self.results(), self.rows()
+        first, rows = self.results(), self.simulated_rows()
         self.sweep_ok()
         self.assertEqual(self.results(), first)
         directory = self.path / "four/runs"
@@ -112,7 +118,7 @@ class Sweep(ProgramTest):
         self.sweep_ok()
         again = self.results()
         self.assertEqual([again[name] != first[name] for name in NAMES], [True, True, True, False])
-        self.assertEqual(self.rows(), rows)
+        self.assertEqual(self.simulated_rows(), rows)
 
     def test_what_is_done_stays_when_the_sweep_grows_and_not_when_the_base_changes(self):
         self.sweep_ok()
