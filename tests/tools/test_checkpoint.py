@@ -3,6 +3,7 @@
 OUROBOROS_KILLS says how often the test of kills kills (default 4).
 """
 
+import json
 import os
 import pathlib
 import random
@@ -12,11 +13,13 @@ import time
 import unittest
 
 import h5py
-from ouroboros_program import MPIEXEC, PROGRAM, ProgramTest, assign, errors
+from ouroboros_program import MODEL, MPIEXEC, PROGRAM, ProgramTest, assign, errors
 
 BUSY = 'lengths = "fixed"\nprompt_tokens = 100\noutput_tokens = 60\nrequests = {}\n'
 SMALL_KV = assign("wafer.core.crossbar_rows=256", "serving.admission_threshold=0")  # preempts
 STOPPED = 4
+EXPERTS = {"model_type": "mixtral", "num_local_experts": 4, "num_experts_per_tok": 2}
+LENGTHS = "quantity,from,to,weight\nprompt,20,40,1\noutput,5,20,1\n"
 
 
 def ranks_of(mpirun):
@@ -96,6 +99,23 @@ class Checkpoint(ProgramTest):
         self.assertRegex(self.refusal("run", "--restart", "a.h5.checkpoint", "--out", "c.h5"),
                          "workload.trace_file 'trace.csv' is not what it was when the run began")
 
+    def test_no_file_that_the_configuration_names_may_have_changed(self):
+        weights = "block,expert,weight\n" + "".join(f"{block},{expert},1\n" for block in range(3) for expert in range(4))
+        self.write("small.json", json.dumps(MODEL | EXPERTS))
+        self.write("weights.csv", weights)
+        self.write("lengths.csv", LENGTHS)
+        self.experiment('lengths = "histogram"\nhistogram = "lengths.csv"\nrequests = 3\n')
+        self.run_ok("a.h5", "--checkpoint-at", "0.1 ms", *assign("model.expert_weights=weights.csv"))
+        restart = ("run", "--restart", "a.h5.checkpoint", "--out", "b.h5", "--force")
+        for key, name, right, wrong in (("model.expert_weights", "weights.csv", weights, weights.replace("0,0,1", "0,0,2")),
+                                        ("workload.histogram", "lengths.csv", LENGTHS, LENGTHS + "# a comment\n")):
+            with self.subTest(key=key):
+                self.write(name, wrong)
+                self.assertRegex(self.refusal(*restart), f"{key} '{name}' is not what it was when the run began")
+                self.write(name, right)
+        self.restart("a.h5.checkpoint", "--out", "b.h5", ranks=2)
+        self.expect_equal("a.h5", "b.h5")
+
     def test_signals_ask_for_checkpoints_and_stop_the_run(self):
         self.experiment(BUSY.format(400))
         self.run_ok("whole.h5")
@@ -114,34 +134,47 @@ class Checkpoint(ProgramTest):
                     self.assertEqual(process.returncode, STOPPED, said)
                     self.assertFalse((self.path / name).exists())
                     self.assertRegex(said, rf"wrote {name}.checkpoint at \S+ ms of simulated time; stopped")
-                self.restart(f"{name}.checkpoint", "--force", ranks=3)  # its result has the same name
+                self.restart(f"{name}.checkpoint", "--force", ranks=2)  # its result has the same name
                 self.expect_equal("whole.h5", name)
+
+    def kill_a_rank(self, mpirun, name, chance, delay, in_writing):
+        """After a delay from the first checkpoint on, and, if so wanted, as soon as the next one is being written.
+
+        Returns whether there was a rank to kill.
+        """
+        self.wait_for(f"{name}.checkpoint", mpirun)
+        time.sleep(delay)
+        ranks = ranks_of(mpirun)
+        part = self.path / f"{name}.checkpoint.part"
+        while in_writing and not part.exists() and mpirun.poll() is None:
+            pass
+        if not ranks or mpirun.poll() is not None:
+            return False
+        os.kill(chance.choice(ranks), signal.SIGKILL)
+        return True
 
     def test_kill_of_a_rank_at_any_moment_leaves_a_checkpoint_to_go_on_from(self):
         chance = random.Random(8)
         self.experiment(BUSY.format(40))
-        settings = assign("output.flush_interval=20 us")
-        self.run_ok("whole.h5", *settings)
-        in_writing = 0
-        for number in range(int(os.environ.get("OUROBOROS_KILLS", "4"))):
+        # every stop writes one
+        often = ["--checkpoint-every", "0.0001", *assign("output.flush_interval=20 us")]
+        begin = time.monotonic()
+        self.run_ok("whole.h5", *often, ranks=3)
+        longest = 0.7 * (time.monotonic() - begin)
+        kills = int(os.environ.get("OUROBOROS_KILLS", "4"))
+        killed = 0
+        for number in range(kills):
             with self.subTest(number=number):
                 name = f"{number}.h5"
-                # every stop writes one: many kills meet one that is being written
-                process = self.start("run", "small.toml", "--out", name, *settings, "--checkpoint-every", "0.0001",
-                                     ranks=3)
-                self.wait_for(f"{name}.checkpoint", process)
-                time.sleep(chance.uniform(0, 2))
-                ranks = ranks_of(process)
-                victim = chance.choice(ranks) if ranks else None
-                if victim is not None:
-                    in_writing += (self.path / f"{name}.checkpoint.part").exists()
-                    os.kill(victim, signal.SIGKILL)
+                process = self.start("run", "small.toml", "--out", name, *often, ranks=3)
+                was_killed = self.kill_a_rank(process, name, chance, chance.uniform(0, longest), number % 2 == 0)
                 process.communicate(timeout=100)
-                if victim is None:
-                    self.assertEqual(process.returncode, 0)  # it was over already
-                self.restart(f"{name}.checkpoint", "--force", ranks=chance.choice((1, 2, 4)))
+                self.assertEqual(process.returncode != 0, was_killed)
+                killed += was_killed
+                self.restart(f"{name}.checkpoint", "--force", "--checkpoint-every", "0", ranks=chance.choice((1, 2, 4)))
                 self.expect_equal("whole.h5", name)
-        print(f"kills while a checkpoint was being written: {in_writing}")
+        self.assertGreaterEqual(2 * killed, kills, "most runs were over before they could be killed")
+        print(f"killed {killed} of {kills} runs")
 
     def test_what_is_no_whole_checkpoint_of_this_program_is_refused_in_a_sentence(self):
         self.experiment(BUSY.format(4))
