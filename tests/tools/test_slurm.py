@@ -178,10 +178,11 @@ class Slurm(ProgramTest):
         return self.cluster.call(str(JOBS / "chain"), *arguments, cwd=self.path).split()
 
     def test_a_chain_runs_step_by_step_and_ends_where_one_fails(self):
-        good = self.chain("small.toml")
-        for job in good:
+        rows = ("--set", "mapping.method=rows")
+        for job in self.chain("small.toml", *rows):
             self.wait(job)
-        self.assertIn(self.run_here(), self.log(good[-1], "ouroboros-step"))
+        self.assertEqual(self.digest("small.h5")[0], self.run_here(*rows))
+        self.assertIn("</html>", (self.path / "small.html").read_text())
         self.write("wrong.toml", "[wafer]\nclok = 1\n")
         bad = self.chain("wrong.toml")
         self.wait(bad[0], "FAILED")
