@@ -4,8 +4,11 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/error.hpp"
@@ -66,13 +69,15 @@ int on_all_ranks(int argc, char** argv, const std::function<int(MPI_Comm, spdlog
   return code;
 }
 
+using ouro::tools::ConfigurationArguments;
+
 void add_assignments(CLI::App& command, std::vector<std::string>& assignments) {
   command.add_option("--set", assignments, "section.key=value, over what the file says")
       ->allow_extra_args(false)
       ->type_name("KEY=VALUE");
 }
 
-void add_configuration(CLI::App& command, ouro::tools::ConfigurationArguments& arguments) {
+void add_configuration(CLI::App& command, ConfigurationArguments& arguments) {
   command.add_option("FILE.toml", arguments.file, "the experiment")->required();
   add_assignments(command, arguments.assignments);
 }
@@ -83,235 +88,266 @@ void add_output(CLI::App& command, std::filesystem::path& out, bool& force, cons
   command.add_flag("--force", force, "overwrite the result file");
 }
 
-void add_run(CLI::App& command, ouro::tools::RunArguments& arguments) {
-  command.add_option("FILE.toml", arguments.configuration.file, "the experiment; not with --restart");
-  add_assignments(command, arguments.configuration.assignments);
-  add_output(command, arguments.out, arguments.force, ".h5");
-  command.add_flag("--profile", arguments.profile, "say where the wall time went, and what limits the run");
-  command.add_option(
-      "--restart", arguments.restart,
-      "go on from this checkpoint, on any number of ranks; the configuration is in it, and the "
-      "result has its name");
-  command.add_option(
-      "--checkpoint-every", arguments.checkpoint_minutes,
-      "minutes of wall time between checkpoints, default 10; 0 for none. SIGUSR1 asks for one, "
-      "SIGUSR2 for one and to stop (exit code 4), SIGTERM too");
-  command.add_option("--checkpoint-at", arguments.checkpoint_at,
-                     "simulated time of one more checkpoint, such as \"5 ms\"");
-}
+/// The command line: each command adds its options, and what to do when it is the one that is called.
+class Program {
+ public:
+  Program(int argc, char** argv) : argc_{argc}, argv_{argv} {
+    app_.set_version_flag("--version",
+                          fmt::format("ouroboros {} {}", ouro::tools::kVersion, ouro::tools::kRevision));
+    app_.require_subcommand(1);
+    add_run();
+    add_noc();
+    add_validate();
+    add_map();
+    add_check();
+    add_workload();
+    add_diff();
+    add_summary();
+    add_report();
+    add_trace();
+    add_project();
+    add_sweep();
+  }
 
-void add_noc(CLI::App& command, ouro::tools::NocArguments& arguments) {
-  add_configuration(command, arguments.configuration);
-  add_output(command, arguments.out, arguments.force, ".noc.h5");
-  command
-      .add_option("--rates", arguments.rates,
-                  "injection rates such as 0.1,0.2, one study each, instead of traffic.injection_rate")
-      ->delimiter(',');
-}
+  /// @return the exit code
+  int run() {
+    try {
+      app_.parse(argc_, argv_);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() != 0 && !app_.remaining().empty()) return refuse(app_.remaining().front());
+      return app_.exit(error) == 0 ? 0 : kInputAtFault;
+    }
+    return chosen_();
+  }
 
-void add_map(CLI::App& command, ouro::tools::MapArguments& arguments) {
-  add_configuration(command, arguments.configuration);
-  command.add_option("-o,--out", arguments.out, "store the mapping, to be read by mapping.file");
-  command.add_option("--svg", arguments.svg, "draw it");
-  command.add_flag("--force", arguments.force, "overwrite these files");
-  command.add_flag("--picture", arguments.picture, "print it, a letter for each core");
-  command.add_option("--exact", arguments.exact_seconds,
-                     "look for the optimum for so many seconds, on up to about 15 cores");
-}
+ private:
+  using OnRank = std::function<int(MPI_Comm, spdlog::logger&)>;
 
-void add_projection(CLI::App& command, ouro::tools::ProjectArguments& arguments) {
-  command.add_option("RUN.h5", arguments.result, "the run, with what it measured of itself")->required();
-  command.add_option("--ranks", arguments.ranks, "how many, such as 1,2,4")->required();
-  command.add_option("--latency", arguments.latency, "of a message of that cluster, such as 1.5us")
-      ->required();
-  command.add_option("--bandwidth", arguments.bandwidth, "of its network, such as 12GB/s")->required();
-  command.add_option("--synchronizer", arguments.synchronizer, "null-message or window; default: the run's");
-  command.add_option("--lookahead", arguments.lookahead, "promises or link; default: the run's");
-  add_assignments(command, arguments.assignments);
-}
+  CLI::App& add(const std::string& name, const std::string& description) {
+    auto& command = *app_.add_subcommand(name, description);
+    command.set_version_flag("--version", app_.version());
+    names_.push_back(name);
+    return command;
+  }
 
-void add_validation(CLI::App& command, ouro::tools::ValidateArguments& arguments) {
-  add_configuration(command, arguments.configuration);
-  command
-      .add_option("--fidelities", arguments.fidelities, "the second is compared with the first; packet,stage")
-      ->delimiter(',');
-  command.add_flag("--json", arguments.json, "print JSON instead of a table");
-}
+  void on_all_ranks_do(CLI::App& command, OnRank action) {
+    command.callback([this, action = std::move(action)] {
+      chosen_ = [this, action] { return on_all_ranks(argc_, argv_, action); };
+    });
+  }
 
-void add_sweep(CLI::App& command, ouro::tools::SweepArguments& arguments) {
-  command.add_option("SWEEP.toml", arguments.file, "the base and what is varied")->required();
-  command.add_option("--out", arguments.out, "directory of all files; default: the sweep's name, here");
-  command
-      .add_option("--jobs", arguments.jobs, "most runs at a time; default: as many as there are cores for")
-      ->check(CLI::PositiveNumber);
-  command.add_flag("--force", arguments.force, "run also what is done");
-  auto* join =
-      command.add_flag("--join", arguments.join, "run nothing, only join the results that there are");
-  command
-      .add_option("--slurm", arguments.script,
-                  "submit a job array with this script, jobs/sweep.sbatch, and end")
-      ->excludes(join);
-}
+  /// Without MPI.
+  void alone_do(CLI::App& command, std::function<int()> action) {
+    command.callback([this, action = std::move(action)] {
+      chosen_ = [action] { return guarded(*make_logger(0), action); };
+    });
+  }
 
-/// Runs what is lacking, then joins all results, unless a job of SLURM will.
-int sweep_and_join(int argc, char** argv, const ouro::tools::SweepArguments& arguments) {
-  const auto logger = make_logger(0);
-  const int code = guarded(*logger, [&] { return ouro::tools::sweep(arguments, *logger); });
-  if (code != 0 || !arguments.script.empty()) return code;
-  return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& joining) {
-    return ouro::tools::join_sweep(arguments, comm, joining);
-  });
-}
+  int refuse(const std::string& command) const {
+    fmt::print(stderr, "ouroboros: there is no command '{}'; known: {}\n", command, fmt::join(names_, ", "));
+    return kInputAtFault;
+  }
 
-void add_report(CLI::App& command, ouro::tools::ReportArguments& arguments) {
-  command.add_option("RUN.h5", arguments.runs, "shown side by side")->required();
-  command.add_option("-o,--out", arguments.out, "the page; default: the first run's name with .html, here");
-  command.add_flag("--force", arguments.force, "overwrite the page");
-}
+  void add_run() {
+    auto& command = add("run", "Runs an experiment; under mpirun on as many ranks as it gives");
+    command.add_option("FILE.toml", run_.configuration.file, "the experiment; not with --restart");
+    add_assignments(command, run_.configuration.assignments);
+    add_output(command, run_.out, run_.force, ".h5");
+    command.add_flag("--profile", run_.profile, "say where the wall time went, and what limits the run");
+    command.add_option("--restart", run_.restart,
+                       "go on from this checkpoint, on any number of ranks; the configuration is in it, and "
+                       "the result has its name");
+    command.add_option("--checkpoint-every", run_.checkpoint_minutes,
+                       "minutes of wall time between checkpoints, default 10; 0 for none. SIGUSR1 asks for "
+                       "one, SIGUSR2 for one and to stop (exit code 4), SIGTERM too");
+    command.add_option("--checkpoint-at", run_.checkpoint_at,
+                       "simulated time of one more checkpoint, such as \"5 ms\"");
+    command.callback([this] {
+      chosen_ = [this] {
+        ouro::tools::listen_to_signals();  // before MPI is
+        return on_all_ranks(argc_, argv_, [this](MPI_Comm comm, spdlog::logger& logger) {
+          return ouro::tools::run(run_, comm, logger);
+        });
+      };
+    });
+  }
 
-void add_trace(CLI::App& command, ouro::tools::TraceArguments& arguments) {
-  command.add_option("RUN.h5", arguments.run)->required();
-  command.add_option("-o,--out", arguments.out, "the trace; default: the run's name with .trace.json, here");
-  command.add_flag("--force", arguments.force, "overwrite the trace");
-  command.add_option("--max-mb", arguments.megabytes, "most MB that are written; default: 20")
-      ->check(CLI::PositiveNumber);
-}
+  void add_noc() {
+    auto& command = add("noc", "Studies the network alone under synthetic or given traffic");
+    add_configuration(command, noc_.configuration);
+    add_output(command, noc_.out, noc_.force, ".noc.h5");
+    command
+        .add_option("--rates", noc_.rates,
+                    "injection rates such as 0.1,0.2, one study each, instead of traffic.injection_rate")
+        ->delimiter(',');
+    on_all_ranks_do(command, [this](MPI_Comm comm, spdlog::logger& logger) {
+      return ouro::tools::noc(noc_, comm, logger);
+    });
+  }
 
-void add_diff(CLI::App& command, ouro::tools::DiffArguments& arguments) {
-  command.add_option("A.h5", arguments.a)->required();
-  command.add_option("B.h5", arguments.b)->required();
-  command
-      .add_option("--rtol", arguments.tolerance,
-                  "compare the figures of the summary instead of every bit; how far each may be off, such as "
-                  "0.03 for 3 %")
-      ->check(CLI::NonNegativeNumber);
-  command
-      .add_option("--tolerance", arguments.tolerances,
-                  "the same for one figure, or each value of a dataset, such as ttft_p99_ms=0.1")
-      ->allow_extra_args(false)
-      ->type_name("NAME=x");
-}
+  void add_validate() {
+    auto& command = add("validate", "Runs an experiment at two fidelities and prints how they differ");
+    add_configuration(command, validate_.configuration);
+    command
+        .add_option("--fidelities", validate_.fidelities,
+                    "the second is compared with the first; packet,stage")
+        ->delimiter(',');
+    command.add_flag("--json", validate_.json, "print JSON instead of a table");
+    on_all_ranks_do(command, [this](MPI_Comm comm, spdlog::logger& logger) {
+      return ouro::tools::validate(validate_, comm, logger);
+    });
+  }
+
+  void add_map() {
+    auto& command = add("map", "Maps a model onto the wafer, and prints what the mapping costs");
+    add_configuration(command, map_.configuration);
+    command.add_option("-o,--out", map_.out, "store the mapping, to be read by mapping.file");
+    command.add_option("--svg", map_.svg, "draw it");
+    command.add_flag("--force", map_.force, "overwrite these files");
+    command.add_flag("--picture", map_.picture, "print it, a letter for each core");
+    command.add_option("--exact", map_.exact_seconds,
+                       "look for the optimum for so many seconds, on up to about 15 cores");
+    on_all_ranks_do(command, [this](MPI_Comm comm, spdlog::logger& logger) {
+      return ouro::tools::map(map_, comm, logger);
+    });
+  }
+
+  void add_check() {
+    auto& command = add("check", "Prints the resolved configuration with the source of each value");
+    add_configuration(command, check_);
+    alone_do(command, [this] {
+      ouro::tools::check(check_);
+      return 0;
+    });
+  }
+
+  void add_workload() {
+    auto& command = add("workload", "Reads a workload through and says what is in it, without a model");
+    add_configuration(command, workload_);
+    alone_do(command, [this] {
+      ouro::tools::workload(workload_);
+      return 0;
+    });
+  }
+
+  void add_diff() {
+    auto& command = add("diff", "Says whether two results agree in every simulated quantity");
+    command.add_option("A.h5", diff_.a)->required();
+    command.add_option("B.h5", diff_.b)->required();
+    command
+        .add_option("--rtol", diff_.tolerance,
+                    "compare the figures of the summary instead of every bit; how far each may be off, such "
+                    "as 0.03 for 3 %")
+        ->check(CLI::NonNegativeNumber);
+    command
+        .add_option("--tolerance", diff_.tolerances,
+                    "the same for one figure, or each value of a dataset, such as ttft_p99_ms=0.1")
+        ->allow_extra_args(false)
+        ->type_name("NAME=x");
+    alone_do(command, [this] { return ouro::tools::diff(diff_) ? 0 : kDifferent; });
+  }
+
+  void add_summary() {
+    auto& command = add("summary", "Prints the main figures of a run");
+    command.add_option("RUN.h5", summarized_)->required();
+    command.add_flag("--json", json_, "all figures as one JSON object, with units in the keys");
+    alone_do(command, [this] {
+      ouro::tools::summarize(summarized_,
+                             json_ ? ouro::tools::SummaryFormat::json : ouro::tools::SummaryFormat::lines);
+      return 0;
+    });
+  }
+
+  void add_report() {
+    auto& command = add("report", "Writes a page to look at the results of runs");
+    command.add_option("RUN.h5", report_.runs, "shown side by side")->required();
+    command.add_option("-o,--out", report_.out, "the page; default: the first run's name with .html, here");
+    command.add_flag("--force", report_.force, "overwrite the page");
+    alone_do(command, [this] {
+      fmt::print("wrote {}\n", ouro::tools::report(report_).string());
+      return 0;
+    });
+  }
+
+  void add_trace() {
+    auto& command = add("trace", "Writes what a run recorded over time for Perfetto");
+    command.add_option("RUN.h5", trace_.run)->required();
+    command.add_option("-o,--out", trace_.out, "the trace; default: the run's name with .trace.json, here");
+    command.add_flag("--force", trace_.force, "overwrite the trace");
+    command.add_option("--max-mb", trace_.megabytes, "most MB that are written; default: 20")
+        ->check(CLI::PositiveNumber);
+    alone_do(command, [this] {
+      fmt::print("{}\n", ouro::tools::trace(trace_));
+      return 0;
+    });
+  }
+
+  void add_project() {
+    auto& command = add("project", "Predicts how long a run would take on the ranks of a cluster");
+    command.add_option("RUN.h5", project_.result, "the run, with what it measured of itself")->required();
+    command.add_option("--ranks", project_.ranks, "how many, such as 1,2,4")->required();
+    command.add_option("--latency", project_.latency, "of a message of that cluster, such as 1.5us")
+        ->required();
+    command.add_option("--bandwidth", project_.bandwidth, "of its network, such as 12GB/s")->required();
+    command.add_option("--synchronizer", project_.synchronizer, "null-message or window; default: the run's");
+    command.add_option("--lookahead", project_.lookahead, "promises or link; default: the run's");
+    add_assignments(command, project_.assignments);
+    alone_do(command, [this] {
+      ouro::tools::project(project_);
+      return 0;
+    });
+  }
+
+  void add_sweep() {
+    auto& command = add("sweep", "Runs an experiment with many configurations, and joins the results");
+    command.add_option("SWEEP.toml", sweep_.file, "the base and what is varied")->required();
+    command.add_option("--out", sweep_.out, "directory of all files; default: the sweep's name, here");
+    command.add_option("--jobs", sweep_.jobs, "most runs at a time; default: as many as there are cores for")
+        ->check(CLI::PositiveNumber);
+    command.add_flag("--force", sweep_.force, "run also what is done");
+    auto* join = command.add_flag("--join", sweep_.join, "run nothing, only join the results that there are");
+    command
+        .add_option("--slurm", sweep_.script,
+                    "submit a job array with this script, jobs/sweep.sbatch, and end")
+        ->excludes(join);
+    command.callback([this] { chosen_ = [this] { return sweep_and_join(); }; });
+  }
+
+  /// Runs what is lacking, then joins all results, unless a job of SLURM will.
+  int sweep_and_join() const {
+    const auto logger = make_logger(0);
+    const int code = guarded(*logger, [&] { return ouro::tools::sweep(sweep_, *logger); });
+    if (code != 0 || !sweep_.script.empty()) return code;
+    return on_all_ranks(argc_, argv_, [&](MPI_Comm comm, spdlog::logger& joining) {
+      return ouro::tools::join_sweep(sweep_, comm, joining);
+    });
+  }
+
+  int argc_;
+  char** argv_;
+  CLI::App app_{
+      "Ouroboros simulates a wafer-scale SRAM compute-in-memory chip that serves large language models.",
+      "ouroboros"};
+  std::vector<std::string> names_;  // of the commands
+  std::function<int()> chosen_;     // what the command that was called does
+
+  ouro::tools::RunArguments run_;
+  ouro::tools::NocArguments noc_;
+  ouro::tools::ValidateArguments validate_;
+  ouro::tools::MapArguments map_;
+  ConfigurationArguments check_;
+  ConfigurationArguments workload_;
+  ouro::tools::DiffArguments diff_;
+  std::filesystem::path summarized_;
+  bool json_ = false;
+  ouro::tools::ReportArguments report_;
+  ouro::tools::TraceArguments trace_;
+  ouro::tools::ProjectArguments project_;
+  ouro::tools::SweepArguments sweep_;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{
-      "Ouroboros simulates a wafer-scale SRAM compute-in-memory chip that serves large language models.",
-      "ouroboros"};
-  app.set_version_flag("--version",
-                       fmt::format("ouroboros {} {}", ouro::tools::kVersion, ouro::tools::kRevision));
-  app.require_subcommand(1);
-
-  ouro::tools::RunArguments run_arguments;
-  auto* run_app = app.add_subcommand("run", "Runs an experiment; under mpirun on as many ranks as it gives");
-  add_run(*run_app, run_arguments);
-
-  ouro::tools::NocArguments noc_arguments;
-  auto* noc_app = app.add_subcommand("noc", "Studies the network alone under synthetic or given traffic");
-  add_noc(*noc_app, noc_arguments);
-
-  ouro::tools::ValidateArguments validate_arguments;
-  auto* validate_app =
-      app.add_subcommand("validate", "Runs an experiment at two fidelities and prints how they differ");
-  add_validation(*validate_app, validate_arguments);
-
-  ouro::tools::MapArguments map_arguments;
-  auto* map_app = app.add_subcommand("map", "Maps a model onto the wafer, and prints what the mapping costs");
-  add_map(*map_app, map_arguments);
-
-  ouro::tools::ConfigurationArguments check_arguments;
-  auto* check_app =
-      app.add_subcommand("check", "Prints the resolved configuration with the source of each value");
-  add_configuration(*check_app, check_arguments);
-
-  ouro::tools::ConfigurationArguments workload_arguments;
-  auto* workload_app =
-      app.add_subcommand("workload", "Reads a workload through and says what is in it, without a model");
-  add_configuration(*workload_app, workload_arguments);
-
-  ouro::tools::DiffArguments diff_arguments;
-  auto* diff_app = app.add_subcommand("diff", "Says whether two results agree in every simulated quantity");
-  add_diff(*diff_app, diff_arguments);
-
-  std::filesystem::path summarized;
-  bool json = false;
-  auto* summary_app = app.add_subcommand("summary", "Prints the main figures of a run");
-  summary_app->add_option("RUN.h5", summarized)->required();
-  summary_app->add_flag("--json", json, "all figures as one JSON object, with units in the keys");
-
-  ouro::tools::ReportArguments report_arguments;
-  auto* report_app = app.add_subcommand("report", "Writes a page to look at the results of runs");
-  add_report(*report_app, report_arguments);
-
-  ouro::tools::TraceArguments trace_arguments;
-  auto* trace_app = app.add_subcommand("trace", "Writes what a run recorded over time for Perfetto");
-  add_trace(*trace_app, trace_arguments);
-
-  ouro::tools::ProjectArguments project_arguments;
-  auto* project_app =
-      app.add_subcommand("project", "Predicts how long a run would take on the ranks of a cluster");
-  add_projection(*project_app, project_arguments);
-
-  ouro::tools::SweepArguments sweep_arguments;
-  auto* sweep_app =
-      app.add_subcommand("sweep", "Runs an experiment with many configurations, and joins the results");
-  add_sweep(*sweep_app, sweep_arguments);
-
-  std::vector<std::string> commands;
-  for (auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    command->set_version_flag("--version", app.version());
-    commands.push_back(command->get_name());
-  }
-
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0 && !app.remaining().empty()) {
-      fmt::print(stderr, "ouroboros: there is no command '{}'; known: {}\n", app.remaining().front(),
-                 fmt::join(commands, ", "));
-      return kInputAtFault;
-    }
-    return app.exit(error) == 0 ? 0 : kInputAtFault;
-  }
-  if (run_app->parsed()) {
-    ouro::tools::listen_to_signals();
-    return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
-      return ouro::tools::run(run_arguments, comm, logger);
-    });
-  }
-  if (noc_app->parsed()) {
-    return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
-      return ouro::tools::noc(noc_arguments, comm, logger);
-    });
-  }
-  if (validate_app->parsed()) {
-    return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
-      return ouro::tools::validate(validate_arguments, comm, logger);
-    });
-  }
-  if (sweep_app->parsed()) return sweep_and_join(argc, argv, sweep_arguments);
-  if (map_app->parsed()) {
-    return on_all_ranks(argc, argv, [&](MPI_Comm comm, spdlog::logger& logger) {
-      return ouro::tools::map(map_arguments, comm, logger);
-    });
-  }
-  const auto logger = make_logger(0);
-  return guarded(*logger, [&] {
-    if (diff_app->parsed()) return ouro::tools::diff(diff_arguments) ? 0 : kDifferent;
-    if (summary_app->parsed()) {
-      ouro::tools::summarize(summarized,
-                             json ? ouro::tools::SummaryFormat::json : ouro::tools::SummaryFormat::lines);
-    } else if (report_app->parsed()) {
-      fmt::print("wrote {}\n", ouro::tools::report(report_arguments).string());
-    } else if (trace_app->parsed()) {
-      fmt::print("{}\n", ouro::tools::trace(trace_arguments));
-    } else if (project_app->parsed()) {
-      ouro::tools::project(project_arguments);
-    } else if (workload_app->parsed()) {
-      ouro::tools::workload(workload_arguments);
-    } else {
-      ouro::tools::check(check_arguments);
-    }
-    return 0;
-  });
+  return Program{argc, argv}.run();
 }
