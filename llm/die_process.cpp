@@ -578,4 +578,12 @@ bool DieProcess::is_idle() const {
   });
 }
 
+void DieProcess::save(engine::StateWriter& archive) const {
+  archive << *this;
+}
+
+void DieProcess::load(engine::StateReader& archive) {
+  archive >> *this;
+}
+
 }  // namespace ouro::llm

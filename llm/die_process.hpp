@@ -56,8 +56,8 @@ class DieProcess final : public Die {
     foresight_.foresee_arrivals(least);
   }
 
-  void save(engine::StateWriter& archive) const override { archive << *this; }
-  void load(engine::StateReader& archive) override { archive >> *this; }
+  void save(engine::StateWriter& archive) const override;
+  void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, collisions, ledger,

@@ -107,4 +107,12 @@ void HostProcess::tell_controllers(Message message, MessageKind kind, Scheduler&
   scheduler.send(kControllerLp, control_latency_, message);
 }
 
+void HostProcess::save(engine::StateWriter& archive) const {
+  archive << *this;
+}
+
+void HostProcess::load(engine::StateReader& archive) {
+  archive >> *this;
+}
+
 }  // namespace ouro::llm

@@ -33,8 +33,8 @@ class HostProcess final : public engine::LogicalProcess {
     foresight_.foresee_arrivals(least);
   }
 
-  void save(engine::StateWriter& archive) const override { archive << *this; }
-  void load(engine::StateReader& archive) override { archive >> *this; }
+  void save(engine::StateWriter& archive) const override;
+  void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [plan, foresight, control_latency, waiting, credits, lm_head_senders, packets_of_message, link_free,

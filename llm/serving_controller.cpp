@@ -410,4 +410,12 @@ std::vector<TokenRecord> ServingController::take_token_records() {
   return std::exchange(recorded_, {});
 }
 
+void ServingController::save(engine::StateWriter& archive) const {
+  archive << *this;
+}
+
+void ServingController::load(engine::StateReader& archive) {
+  archive >> *this;
+}
+
 }  // namespace ouro::llm

@@ -132,8 +132,8 @@ class ServingController final : public engine::LogicalProcess {
     foresight_.foresee_arrivals(least);
   }
 
-  void save(engine::StateWriter& archive) const override { archive << *this; }
-  void load(engine::StateReader& archive) override { archive >> *this; }
+  void save(engine::StateWriter& archive) const override;
+  void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [options, kv, waiting, dies, foresight, preempted, sequences, unused_slots, keys_of, keys, running,

@@ -430,4 +430,12 @@ bool StageProcess::is_idle() const {
   });
 }
 
+void StageProcess::save(engine::StateWriter& archive) const {
+  archive << *this;
+}
+
+void StageProcess::load(engine::StateReader& archive) {
+  archive >> *this;
+}
+
 }  // namespace ouro::llm

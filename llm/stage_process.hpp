@@ -28,8 +28,8 @@ class StageProcess final : public Die {
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
 
-  void save(engine::StateWriter& archive) const override { archive << *this; }
-  void load(engine::StateReader& archive) override { archive >> *this; }
+  void save(engine::StateWriter& archive) const override;
+  void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [plan, die, timing, kv, control_latency, stations, everything, ledger, traffic, scheduler] = *this;
