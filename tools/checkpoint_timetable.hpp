@@ -42,10 +42,13 @@ class CheckpointTimetable {
 
   void checkpoint_was_tried() { last_ = MPI_Wtime(); }
 
+  /// Whether the simulated time of a checkpoint has not come, as far as agree() was told.
+  bool waits_for_time() const { return at_.has_value(); }
+
  private:
   Wish wish_here(engine::Time stop, engine::Time next) {
     bool is_due = every_ > 0 && MPI_Wtime() - last_ >= every_;
-    if (at_ && (stop >= *at_ || next >= *at_)) {
+    if (at_ && next != engine::kNever && (stop >= *at_ || next >= *at_)) {
       is_due = true;
       at_.reset();
     }

@@ -158,6 +158,8 @@ class Simulation {
     const bool is_over = run_to_the_end();
     progress_.finish();
     if (!is_over) return kStopped;
+    if (timetable_.waits_for_time() && engine::mpi_rank(comm_) == 0)
+      logger_.warn("--checkpoint-at: the run was over before that time, so there is no checkpoint of it");
     const double wall = MPI_Wtime() - begin;
     engine::check_replicas(comm_, system_.region());  // first: a copy that went astray may not have finished
     system_.check_finished();

@@ -122,7 +122,7 @@ void add_energy(Figures& figures, const ResultsReader& run, double makespan) {
   figures.add("mean_power_w", (idle + dynamic) / makespan);
 }
 
-/// Links between routers take a flit a cycle; hops are counted in bits.
+/// Links between routers of a wafer take a flit a cycle; hops are counted in bits.
 void add_use(Figures& figures, const ResultsReader& run, double makespan_ps) {
   const auto columns = static_cast<double>(run.attribute("/cores", "columns"));
   const auto rows = static_cast<double>(run.attribute("/cores", "rows"));
@@ -130,7 +130,8 @@ void add_use(Figures& figures, const ResultsReader& run, double makespan_ps) {
   const double busy = sum(run.read<std::int64_t>("/stages/busy_core_ps"));
   figures.add("mean_core_use_percent", 100 * busy / makespan_ps / cores);
 
-  const double links = 2 * ((columns - 1) * rows + (rows - 1) * columns);
+  const auto wafers = static_cast<double>(run.attribute("/cores", "wafers"));
+  const double links = 2 * ((columns - 1) * rows + (rows - wafers) * columns);
   if (links == 0) return;
   const auto names = run.read_texts("/energy/component_names");
   const auto counts = run.read<std::int64_t>("/energy/counts");

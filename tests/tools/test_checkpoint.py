@@ -88,6 +88,15 @@ class Checkpoint(ProgramTest):
         one, three = ((self.path / f"{name}.h5.checkpoint").read_bytes() for name in ("one", "three"))
         self.assertEqual(one, three)
 
+    def test_a_run_that_is_over_before_the_time_of_its_checkpoint_says_so(self):
+        self.experiment(BUSY.format(2))
+        for ranks in (1, 2):
+            result = self.run_ok("a.h5", "--force", "--checkpoint-at", "1 s", ranks=ranks)
+            self.assertEqual(result.stderr.count("the run was over before that time"), 1)
+            self.assertFalse((self.path / "a.h5.checkpoint").exists())
+        result = self.run_ok("a.h5", "--force", "--checkpoint-at", "0.1 ms")
+        self.assertNotIn("was over", result.stderr)
+
     def test_a_traced_workload_goes_on_where_it_was_if_the_trace_is_the_same(self):
         rows = "".join(f"{i * 0.00005:.6f},{20 + i % 7},{3 + i % 5}\n" for i in range(30))
         self.write("trace.csv", "arrival_s,prompt_tokens,output_tokens\n" + rows)

@@ -51,8 +51,13 @@ def figures_of(path):
         expected["mean_core_use_percent"] = 100 * file["stages/busy_core_ps"][()].sum() / makespan / (columns * rows)
         expected["kv_pages_peak_percent"] = 100 * file["kv/pages_used"][()].max() / file["kv"].attrs["pages_total"]
         if "links" in file:
-            links = 2 * ((columns - 1) * rows + (rows - 1) * columns)
-            inside = file["links/flits"][:, :4].sum()  # at 1 GHz a flit takes 1000 ps
+            wafers = file["cores"].attrs["wafers"]
+            links = 2 * wafers * ((columns - 1) * rows // wafers + (rows // wafers - 1) * columns)
+            ports = [name.decode() for name in file["links/port_names"][()]]
+            flits = file["links/flits"][()].reshape(rows, columns, len(ports))[:, :, :4]
+            last = np.arange(rows // wafers, rows, rows // wafers)  # each of the rows below a border of wafers
+            between = flits[last - 1, :, ports.index("south")].sum() + flits[last, :, ports.index("north")].sum()
+            inside = flits.sum() - between  # at 1 GHz a flit takes 1000 ps
             expected["mean_link_use_percent"] = 100 * inside * 1000 / makespan / links
         expected["ranks"] = file["engine"].attrs["ranks"]
         expected["events_per_token"] = file["engine/events"][()].sum() / file.attrs["tokens_processed"]
@@ -67,7 +72,8 @@ class Figures(ProgramTest):
 
     def test_each_figure_is_that_of_the_file(self):
         self.experiment(WORKLOAD)
-        for out, settings in (("packet.h5", ()), ("stage.h5", STAGE),
+        two_wafers = assign("wafer.count=2", "wafer.joint.columns=[1, 7]")
+        for out, settings in (("packet.h5", ()), ("stage.h5", STAGE), ("two.h5", two_wafers),
                               ("single.h5", (*STAGE, *assign("workload.output_tokens=1")))):
             self.run_ok(out, *settings)
             said = self.json(out)
