@@ -7,6 +7,7 @@
 #include "engine/error.hpp"
 #include "llm/mapping.hpp"
 #include "llm/model_import.hpp"
+#include "tests/llm/toy.hpp"
 
 namespace ouro::llm {
 namespace {
@@ -20,18 +21,6 @@ TiledModel tile(const ModelDescription& model) {
 
 Mapping map(const Geometry& geometry, const ModelDescription& model) {
   return map_in_snake_order(geometry, {}, model, tile(model));
-}
-
-/// Five cores of weights: each matrix fits one.
-ModelDescription one_core_a_matrix(int layers) {
-  return {.name = "toy",
-          .layers = layers,
-          .hidden_size = 128,
-          .ffn_size = 256,
-          .attention_heads = 2,
-          .kv_heads = 2,
-          .head_dim = 64,
-          .vocab_size = 256};
 }
 
 Geometry line(int cores) {
@@ -135,11 +124,11 @@ TEST(SnakeMapping, SaysHowManyCoresAModelLacks) {
 
 TEST(SnakeMapping, TakesAModelAtTheLastCoreAndRefusesItOneCoreBelow) {
   // 3 blocks of 4 weight cores and a KV core, one core of the LM head
-  const auto mapping = map(line(16), one_core_a_matrix(3));
+  const auto mapping = map(line(16), tests::toy_model(3));
   for (const auto& block : mapping.blocks) EXPECT_EQ(block.kv.size(), 1U);
   EXPECT_EQ(mapping.lm_head, std::vector<CoreId>{CoreId{15}});
   EXPECT_EQ(
-      refusal(line(15), one_core_a_matrix(3)),
+      refusal(line(15), tests::toy_model(3)),
       "model toy: needs 16 cores for weights, LM head and a KV core for each block, and the wafer has 15: it "
       "lacks 1; a smaller model, larger wafers or more of them fit");
 }
@@ -152,7 +141,7 @@ Geometry lines(int wafers, int cores) {
 TEST(SnakeMapping, PutsEachBlockOnOneOfSeveralWafers) {
   // 17 cores of each wafer are 2 blocks of 4 weight cores and 4 KV cores; 3 of them leave the LM head a place
   const Geometry geometry = lines(2, 17);
-  const auto mapping = map(geometry, one_core_a_matrix(3));
+  const auto mapping = map(geometry, tests::toy_model(3));
   ASSERT_EQ(mapping.blocks.size(), 3U);
   for (std::size_t b = 0; b < 3; ++b) {
     const auto& block = mapping.blocks[b];
@@ -175,7 +164,7 @@ TEST(SnakeMapping, FitsLlama65bOnTwoWafers) {
 
 TEST(SnakeMapping, SaysThatTooFewCoresAreTogether) {
   // 2 blocks of 5 cores and an LM head, and wafers of one core
-  EXPECT_THAT(refusal(lines(11, 1), one_core_a_matrix(2)),
+  EXPECT_THAT(refusal(lines(11, 1), tests::toy_model(2)),
               testing::HasSubstr("the 11 wafers have 11: too few are together, since each block is on one "
                                  "wafer; a smaller model"));
 }
@@ -187,7 +176,7 @@ wafer::Faults dead_cores(const Geometry& geometry, const std::vector<CoreId::Val
 }
 
 TEST(SnakeMapping, PassesOverDeadCores) {
-  const auto model = one_core_a_matrix(1);  // QKV, KV, O, gate and up, down, LM head
+  const auto model = tests::toy_model(1);  // QKV, KV, O, gate and up, down, LM head
   const auto mapping = map_in_snake_order(line(9), dead_cores(line(9), {0, 3, 7}), model, tile(model));
   const auto& block = mapping.blocks.front();
   EXPECT_EQ(block.tiles[static_cast<std::size_t>(Matrix::qkv)], std::vector<CoreId>{CoreId{1}});
@@ -209,7 +198,7 @@ TEST(SnakeMapping, SharesOutTheLiveCoresOnly) {
 }
 
 TEST(SnakeMapping, SaysHowManyCoresAreDeadWhereAModelDoesNotFit) {
-  const auto model = one_core_a_matrix(3);
+  const auto model = tests::toy_model(3);
   try {
     map_in_snake_order(line(17), dead_cores(line(17), {2, 4}), model, tile(model));
     FAIL() << "15 cores are too few";
@@ -220,8 +209,8 @@ TEST(SnakeMapping, SaysHowManyCoresAreDeadWhereAModelDoesNotFit) {
 }
 
 TEST(SnakeMapping, LeavesCoresSpareThatCannotBeSharedOutEvenly) {
-  for (const auto& block : map(line(16 + 2), one_core_a_matrix(3)).blocks) EXPECT_EQ(block.kv.size(), 1U);
-  for (const auto& block : map(line(16 + 3), one_core_a_matrix(3)).blocks) EXPECT_EQ(block.kv.size(), 2U);
+  for (const auto& block : map(line(16 + 2), tests::toy_model(3)).blocks) EXPECT_EQ(block.kv.size(), 1U);
+  for (const auto& block : map(line(16 + 3), tests::toy_model(3)).blocks) EXPECT_EQ(block.kv.size(), 2U);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "llm/mapping_cost.hpp"
+#include "tests/llm/toy.hpp"
 
 namespace ouro::llm {
 namespace {
@@ -41,14 +42,7 @@ TEST(MappingCost, AddsUpBytesTimesLinksByVolume) {
 }
 
 /// One block whose groups are one tile each, and two KV cores.
-const ModelDescription kToy{.name = "toy",
-                            .layers = 1,
-                            .hidden_size = 128,
-                            .ffn_size = 256,
-                            .attention_heads = 2,
-                            .kv_heads = 2,
-                            .head_dim = 64,
-                            .vocab_size = 256};
+const ModelDescription kToy = tests::toy_model(1);
 
 TEST(MappingCost, OfAToyModelByHand) {
   // Q K K O | on a line; G D L spare |: cores 0 to 7 in two dies of 4 x 1

@@ -8,6 +8,7 @@
 #include "llm/kv_sharing.hpp"
 #include "llm/model_import.hpp"
 #include "llm/optimised_mapping.hpp"
+#include "tests/llm/toy.hpp"
 
 namespace ouro::llm {
 namespace {
@@ -61,17 +62,6 @@ void expect_valid(const Case& mapped, const Placement& placement) {
   EXPECT_EQ(placement.back(), CoreId{0}) << "the host does not move";
 }
 
-ModelDescription toy(int layers) {
-  return {.name = "toy",
-          .layers = layers,
-          .hidden_size = 128,
-          .ffn_size = 256,
-          .attention_heads = 2,
-          .kv_heads = 2,
-          .head_dim = 64,
-          .vocab_size = 256};
-}
-
 /// QKV, gate and up, and down on two cores each.
 wafer::CoreModel small_core() {
   wafer::CoreModel core;
@@ -85,7 +75,7 @@ class SmallCase : public ::testing::TestWithParam<std::uint64_t> {};
 TEST_P(SmallCase, IsWithinOnePercentOfTheProvenOptimum) {
   const auto seed = GetParam();
   const auto layers = seed % 2 == 0 ? 1 : 2;
-  const auto model = toy(layers);
+  const auto model = tests::toy_model(layers);
   const auto core = layers == 1 ? small_core() : wafer::CoreModel{};
   const Geometry geometry{2, seed % 3 == 0 ? 1 : 2, layers == 1 ? 3 : 2, seed % 3 == 0 ? 4 : 3};
   const Case mapped{model, tile_model(model, core, 64), geometry, geometry.cores() - 12, seed};
@@ -127,7 +117,7 @@ TEST(ExactPlacement, FindsTheOptimumThatAllPermutationsHave) {
 
 TEST(KvSharing, IsTheBestOfAllWays) {
   // two blocks of 4 tiles and two KV cores, an LM head: 6 cores are left for 4 KV cores
-  const auto model = toy(2);
+  const auto model = tests::toy_model(2);
   const Geometry geometry{2, 1, 3, 3};
   const auto tiled = tile_model(model, wafer::CoreModel{}, 64);
   const Case mapped{model, tiled, geometry, 3, 5};
@@ -168,13 +158,13 @@ TEST(OptimisedMapping, OfAWaferWithDeadCoresIsValidAndHalvesTheObjectiveOfTheSna
 }
 
 TEST(OptimisedMapping, IsAFunctionOfTheSeed) {
-  const auto model = toy(2);
+  const auto model = tests::toy_model(2);
   const Case mapped{model, tile_model(model, small_core(), 64), Geometry{2, 2, 3, 4}, 3, 9};
   EXPECT_EQ(mapped.optimise(4, 20'000), mapped.optimise(4, 20'000));
 }
 
 TEST(OptimisedMapping, NeverCostsMoreThanItsStart) {
-  const auto model = toy(2);
+  const auto model = tests::toy_model(2);
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     const Case mapped{model, tile_model(model, small_core(), 64), Geometry{2, 2, 3, 4}, 5, seed};
     EXPECT_LE(mapped.total(mapped.optimise(seed, 0)), mapped.total(mapped.start));

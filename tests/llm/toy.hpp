@@ -13,6 +13,7 @@
 #include "engine/embedded.hpp"
 #include "llm/embedded.hpp"
 #include "llm/experiment.hpp"
+#include "llm/model.hpp"
 #include "wafer/embedded.hpp"
 
 namespace ouro::tests {
@@ -29,6 +30,19 @@ struct ToyModel {
   std::string type = "llama";
   std::string more = "";  ///< keys of a config.json, each after a comma
 };
+
+/// The default ToyModel as it is described to the mapping: each of its five matrices of a block fits one
+/// core.
+inline llm::ModelDescription toy_model(int layers) {
+  return {.name = "toy",
+          .layers = layers,
+          .hidden_size = 128,
+          .ffn_size = 256,
+          .attention_heads = 2,
+          .kv_heads = 2,
+          .head_dim = 64,
+          .vocab_size = 256};
+}
 
 /// A file of this process that is gone at the end of the scope.
 class TemporaryFile {
