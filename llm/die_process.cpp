@@ -46,7 +46,8 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
         core.station->use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
     }
     if (role.kv_ring >= 0)
-      core.attention = std::make_unique<Attention>(KvCore{core_model_, plan.blocks_of_page()});
+      core.attention = std::make_unique<Attention>(
+          KvCore{core_model_, plan.kv_crossbars(role.kv_ring), plan.blocks_of_page()});
   }
 }
 
@@ -420,7 +421,7 @@ void DieProcess::send_outputs(const Message& message, CoreId from, const Station
 
 void DieProcess::send_head_inputs(const Message& message, CoreId from, const StationPlan& station,
                                   const Tile& tile) {
-  const auto& ring = plan_.mapping().blocks[static_cast<std::size_t>(station.block)].kv;
+  const auto& ring = plan_.ring(station.block);
   Message input{.cargo = Cargo::head_input, .stage = station.tile_stage};
   input.set_token(message.token());
   for (const auto& slice : tile.slices) {
@@ -550,7 +551,8 @@ void DieProcess::head_done(const Message& message) {
     return;
   }
   output.cargo = Cargo::attention_partial;
-  send(output, at_core(message), block.kv[static_cast<std::size_t>(newest)], attention_partial_bytes(head_));
+  send(output, at_core(message), plan_.ring(role.kv_block)[static_cast<std::size_t>(newest)],
+       attention_partial_bytes(head_));
 }
 
 // ---- results

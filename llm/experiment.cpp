@@ -140,8 +140,7 @@ void check_requests_fit(const Config& config, const Experiment& experiment) {
 KvController Experiment::make_kv_controller() const {
   const int page_tokens = wafer.core.kv_block_columns;
   const int stretch_pages = std::max(1, serving.prefix_block_tokens / page_tokens);
-  return {plan->kv_cores_of_block(), plan->pages_of_core(), model.kv_heads, page_tokens,
-          serving.max_running,       stretch_pages};
+  return {plan->pages_of_ring(), model.kv_heads, page_tokens, serving.max_running, stretch_pages};
 }
 
 std::unique_ptr<const Experiment> read_experiment(const Config& config) {

@@ -44,7 +44,7 @@ class Flows {
         add(*station.cores, next);
         continue;
       }
-      const auto& ring = plan.mapping().blocks[static_cast<std::size_t>(station.block)].kv;
+      const auto& ring = plan.ring(station.block);
       add(*station.cores, ring);
       add(ring, ring);
       add(ring, next);

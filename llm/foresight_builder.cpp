@@ -54,7 +54,7 @@ void ForesightBuilder::outputs_of_tile(std::size_t station, std::size_t index, c
       visit({from, plan_.stations()[station + 1].home, Cargo::activations, wafer_.noc.flits(slice.bytes)});
     } else {  // to any KV core; one that does not hold the newest tokens gets the queries only
       const int bytes = slice.q_bytes > 0 ? slice.q_bytes : slice.bytes;
-      for (const auto core : plan_.mapping().blocks[static_cast<std::size_t>(plan.block)].kv)
+      for (const auto core : plan_.ring(plan.block))
         visit({from, core, Cargo::head_input, wafer_.noc.flits(bytes)});
     }
   }
@@ -74,8 +74,7 @@ void ForesightBuilder::outputs_of_head(std::size_t station, CoreId core, const V
   visit({core, plan_.stations()[station + 1].home, Cargo::activations, wafer_.noc.flits(outputs)});
   if (lies_in_one_region(station)) return;  // by way of another KV core is further
   const int flits = wafer_.noc.flits(4 * outputs + 8 * queries);
-  for (const auto other :
-       plan_.mapping().blocks[static_cast<std::size_t>(plan_.stations()[station].block)].kv) {
+  for (const auto other : plan_.ring(plan_.stations()[station].block)) {
     if (other != core) visit({core, other, Cargo::attention_partial, flits});
   }
 }
@@ -138,7 +137,6 @@ bool ForesightBuilder::is_here(CoreId core) const {
 /// Whether all routes of a block's attention, up to the home core of O, stay in one region.
 bool ForesightBuilder::lies_in_one_region(std::size_t station) const {
   const auto& geometry = wafer_.geometry;
-  const auto& block = plan_.mapping().blocks[static_cast<std::size_t>(plan_.stations()[station].block)];
   auto first = geometry.coordinate(plan_.stations()[station + 1].home), last = first;
   const auto include = [&](const std::vector<CoreId>& cores) {
     for (const auto core : cores) {
@@ -147,7 +145,7 @@ bool ForesightBuilder::lies_in_one_region(std::size_t station) const {
       last = {std::max(last.x, at.x), std::max(last.y, at.y)};
     }
   };
-  include(block.kv);
+  include(plan_.ring(plan_.stations()[station].block));
   include(*plan_.stations()[station].cores);
   const int rank = foresight_.rank_of_die_[geometry.die_of(first).value()];
   for (int y = first.y / geometry.core_rows; y <= last.y / geometry.core_rows; ++y) {
@@ -224,7 +222,7 @@ void ForesightBuilder::follow_tiles(std::size_t station) {
 }
 
 void ForesightBuilder::follow_attention(std::size_t station) {
-  const auto& ring = plan_.mapping().blocks[static_cast<std::size_t>(plan_.stations()[station].block)].kv;
+  const auto& ring = plan_.ring(plan_.stations()[station].block);
   auto next = never();
   next.back() = Duration::zero();
   const std::int64_t outputs_of_two = 2 * std::int64_t{plan_.queries_of_kv_head()} * plan_.model().head_dim;
@@ -405,8 +403,7 @@ void ForesightBuilder::find_arrivals() {
       sums_of_tile(station, i, enter);
     }
     if (!attends) continue;
-    for (const auto core : plan_.mapping().blocks[static_cast<std::size_t>(plan.block)].kv)
-      outputs_of_head(station, core, enter);
+    for (const auto core : plan_.ring(plan.block)) outputs_of_head(station, core, enter);
   }
   sent_by_host(Cargo::activations, enter);
   sent_by_host(Cargo::credit, enter);

@@ -1,18 +1,19 @@
 #include "llm/kv_controller.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/error.hpp"
 
 namespace ouro::llm {
 
-KvController::KvController(int cores, int pages_of_core, int heads, int page_tokens, int sequences,
+KvController::KvController(std::vector<int> pages_of_core, int heads, int page_tokens, int sequences,
                            int stretch_pages)
     : heads_{heads},
       page_tokens_{page_tokens},
-      pages_total_{std::int64_t{cores} * pages_of_core},
+      pages_total_{std::accumulate(pages_of_core.begin(), pages_of_core.end(), std::int64_t{0})},
       stretch_pages_{stretch_pages},
-      free_pages_(static_cast<std::size_t>(cores), pages_of_core),
+      free_pages_{std::move(pages_of_core)},
       sequences_(static_cast<std::size_t>(sequences)) {
   for (auto& sequence : sequences_) sequence.heads.resize(static_cast<std::size_t>(heads));
 }

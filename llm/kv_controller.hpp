@@ -27,22 +27,22 @@ namespace ouro::llm {
 /// The page tables of all sequences: which KV core of a block holds which part of a head.
 ///
 /// Every transformer block has the same ring of KV cores and gets the same pages, so one table serves all
-/// blocks. Heads of a sequence start at consecutive cores of the ring, and each sequence starts where the
-/// one before ended, so that the next token's writes are elsewhere than this token's reads (docs/design.md).
-/// A head stays on its core while that has a free page and goes on at the next core of the ring that has one.
+/// blocks. Cores may hold different numbers of pages; one with none is passed over. Heads of a sequence start
+/// at consecutive cores of the ring, and each sequence starts where the one before ended, so that the next
+/// token's writes are elsewhere than this token's reads (docs/design.md). A head stays on its core while that
+/// has a free page and goes on at the next core of the ring that has one.
 ///
 /// Stretches of prompts can be kept in a cache, whose pages sequences with the same prompt share: their
 /// tables name the same pages, and only the last owner gives them back. Pages are shared whole, so a sequence
 /// never writes into a shared one.
 class KvController {
  public:
-  /// @param cores           KV cores of a block
-  /// @param pages_of_core   pages that a core holds
+  /// @param pages_of_core   pages that each core of the ring holds
   /// @param heads           KV heads of the model
   /// @param page_tokens     tokens of a page
   /// @param sequences       most that hold pages at a time
   /// @param stretch_pages   pages of a head in a stretch of the cache
-  KvController(int cores, int pages_of_core, int heads, int page_tokens, int sequences,
+  KvController(std::vector<int> pages_of_core, int heads, int page_tokens, int sequences,
                int stretch_pages = 1);
 
   int page_tokens() const { return page_tokens_; }

@@ -6,13 +6,13 @@
 
 namespace ouro::llm {
 
-KvCore::KvCore(const wafer::CoreModel& model, int blocks_of_page)
+KvCore::KvCore(const wafer::CoreModel& model, int crossbars, int blocks_of_page)
     : page_tokens_{model.kv_block_columns},
       blocks_of_page_{blocks_of_page},
-      crossbars_{model.crossbars},
+      crossbars_{crossbars},
       blocks_of_crossbar_{model.kv_blocks_of_crossbar()},
-      users_(static_cast<std::size_t>(model.kv_blocks())),
-      free_of_crossbar_(static_cast<std::size_t>(model.crossbars), model.kv_blocks_of_crossbar()) {}
+      users_(static_cast<std::size_t>(crossbars * model.kv_blocks_of_crossbar())),
+      free_of_crossbar_(static_cast<std::size_t>(crossbars), model.kv_blocks_of_crossbar()) {}
 
 KvCore::Entry& KvCore::find(std::uint16_t slot, std::uint16_t head) {
   const auto found = std::find_if(entries_.begin(), entries_.end(),

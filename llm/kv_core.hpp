@@ -9,7 +9,8 @@
 
 namespace ouro::llm {
 
-/// The crossbars of one KV core: its bitmap of logical blocks, and what each head of each sequence has there.
+/// The crossbars of one core that hold KV: its bitmap of logical blocks, and what each head of each sequence
+/// has there.
 ///
 /// K blocks lie in the first half of the crossbars and V blocks in the second, so that the score of one token
 /// and the S x V of another use different crossbars. The next K block of a head is taken in another crossbar
@@ -17,8 +18,9 @@ namespace ouro::llm {
 /// Blocks of the prefix cache can be of several sequences; a block is free when the last of them is gone.
 class KvCore {
  public:
+  /// @param crossbars       in attention mode: an even number
   /// @param blocks_of_page  K blocks, and as many V blocks, that the tokens of a page take
-  KvCore(const wafer::CoreModel& model, int blocks_of_page);
+  KvCore(const wafer::CoreModel& model, int crossbars, int blocks_of_page);
 
   /// What a head has on this core.
   struct Entry {

@@ -162,7 +162,7 @@ Passage LoneToken::pass(int number, const Token& token, const KvController& kv, 
     for (const auto& tile : station.group->tiles) tiles_.push_back({tile.takes_partial ? 2 : 1, {}});
     inputs_.assign(static_cast<std::size_t>(plan_.model().kv_heads), {});
     heads_.assign(static_cast<std::size_t>(plan_.model().kv_heads), {});
-    kv_use_.assign(plan_.mapping().blocks.front().kv.size(), {});
+    kv_use_.assign(plan_.ring(0).size(), {});
     if (station.group->experts > 0) {
       const auto chosen = plan_.routing().choose(kv.request_of(token.slot), token.position, station.block);
       for (const int expert : chosen)

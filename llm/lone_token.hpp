@@ -120,9 +120,7 @@ class LoneToken {
     return passage_.counts[static_cast<std::size_t>(stage)];
   }
   void busy(Stage stage, engine::Duration time) { passage_.busy[static_cast<std::size_t>(stage)] += time; }
-  const std::vector<wafer::CoreId>& ring() const {
-    return plan_.mapping().blocks[static_cast<std::size_t>(station_plan().block)].kv;
-  }
+  const std::vector<wafer::CoreId>& ring() const { return plan_.ring(station_plan().block); }
   const StationPlan& station_plan() const { return plan_.stations()[static_cast<std::size_t>(station_)]; }
 
   const PipelinePlan& plan_;

@@ -143,11 +143,11 @@ void PipelinePlan::assign_roles() {
     }
     roles_[stations_[s].home.value()].home_of = static_cast<std::int32_t>(s);
   }
-  for (std::size_t b = 0; b < mapping_.blocks.size(); ++b) {
-    const auto& ring = mapping_.blocks[b].kv;
-    for (std::size_t i = 0; i < ring.size(); ++i) {
-      roles_[ring[i].value()].kv_block = static_cast<std::int32_t>(b);
-      roles_[ring[i].value()].kv_ring = static_cast<std::int32_t>(i);
+  for (int block = 0; block < blocks(); ++block) {
+    const auto& cores = ring(block);
+    for (std::size_t i = 0; i < cores.size(); ++i) {
+      roles_[cores[i].value()].kv_block = block;
+      roles_[cores[i].value()].kv_ring = static_cast<std::int32_t>(i);
     }
   }
 }
@@ -201,10 +201,13 @@ int PipelinePlan::largest_window() const {
   return static_cast<int>(window);
 }
 
-int PipelinePlan::pages_of_core() const {
-  const auto& core = wafer_.core;
-  const int blocks_for_k = core.crossbars / 2 * core.kv_blocks_of_crossbar();
-  return blocks_for_k / blocks_of_page();
+std::vector<int> PipelinePlan::pages_of_ring() const {
+  std::vector<int> pages;
+  for (int place = 0; place < static_cast<int>(ring(0).size()); ++place) {
+    const int blocks_for_k = kv_crossbars(place) / 2 * wafer_.core.kv_blocks_of_crossbar();
+    pages.push_back(blocks_for_k / blocks_of_page());
+  }
+  return pages;
 }
 
 }  // namespace ouro::llm

@@ -86,8 +86,14 @@ class PipelinePlan {
   int window() const { return window_; }
 
   int blocks() const { return llm::blocks(model_); }
-  int kv_cores_of_block() const { return static_cast<int>(mapping_.blocks.front().kv.size()); }
-  int pages_of_core() const;
+  /// The cores of a block that hold KV: place i of the ring is core i.
+  const std::vector<wafer::CoreId>& ring(int block) const {
+    return mapping_.blocks[static_cast<std::size_t>(block)].kv;
+  }
+  /// In attention mode on the core at this place of the ring, in every block.
+  int kv_crossbars(int /*place*/) const { return wafer_.core.crossbars; }
+  /// Pages that the core at each place of the ring holds.
+  std::vector<int> pages_of_ring() const;
   /// Tiles that send something of a KV head, and tiles that send queries for it.
   int head_input_senders(int head) const { return head_input_senders_[static_cast<std::size_t>(head)]; }
   int query_senders(int head) const { return query_senders_[static_cast<std::size_t>(head)]; }

@@ -35,7 +35,7 @@ StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTimi
     stations_.back().passes_free.resize(static_cast<std::size_t>(std::max(station.group->experts, 1)));
     if (station.routes)
       stations_.back().use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
-    if (is_qkv) stations_.back().kv_free.resize(static_cast<std::size_t>(plan.kv_cores_of_block()));
+    if (is_qkv) stations_.back().kv_free.resize(plan.ring(0).size());
   }
 }
 

@@ -30,7 +30,7 @@ void check(const ConfigurationArguments& arguments) {
       }(),
       plan.tiled().lm_head.tiles.size());
   fmt::print("# {} KV cores a block hold {} tokens; {} tokens may be under way between two home cores\n",
-             plan.kv_cores_of_block(), kv.pages_total() / kv.pages_for(1) * kv.page_tokens(), plan.window());
+             plan.ring(0).size(), kv.pages_total() / kv.pages_for(1) * kv.page_tokens(), plan.window());
   for (const auto& note : experiment->model_notes) fmt::print("# model: {}\n", note);
   const auto faults = llm::report_faults(plan, experiment->mapping);
   if (faults.faults() > 0) fmt::print("# {}\n", llm::describe(faults));

@@ -23,7 +23,7 @@ std::int64_t attention_macs(int prompt) {
   assignments.push_back(fmt::format("workload.prompt_tokens={}", prompt));
   const auto experiment =
       read_toy({.hidden = kHidden, .heads = kHeads, .kv_heads = kHeads, .head_dim = kHeadDim}, assignments);
-  EXPECT_EQ(experiment->plan->pages_of_core(), 2);
+  EXPECT_EQ(experiment->plan->pages_of_ring().front(), 2);
   llm::System system{*experiment, 0, 1, {0, 0}};
   system.region().run_before(engine::kNever);
   system.check_finished();

@@ -16,7 +16,7 @@ std::int64_t collisions(const ToyModel& model, int prompt, int outputs) {
   assignments.push_back(fmt::format("workload.prompt_tokens={}", prompt));
   assignments.push_back(fmt::format("workload.output_tokens={}", outputs));
   const auto experiment = read_toy(model, assignments);
-  EXPECT_EQ(experiment->plan->kv_cores_of_block(), 1);
+  EXPECT_EQ(experiment->plan->ring(0).size(), 1U);
   llm::System system{*experiment, 0, 1, {0}};
   system.region().run_before(engine::kNever);
   system.check_finished();

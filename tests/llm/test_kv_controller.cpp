@@ -24,7 +24,7 @@ using ::testing::ElementsAre;
 constexpr int kPageTokens = 128;
 
 KvController ring(int cores, int pages_of_core, int heads) {
-  return {cores, pages_of_core, heads, kPageTokens, 4};
+  return {std::vector<int>(static_cast<std::size_t>(cores), pages_of_core), heads, kPageTokens, 4};
 }
 
 TEST(KvController, PutsHeadsOnConsecutiveCoresAndStartsWhereTheSequenceBeforeEnded) {
@@ -77,6 +77,16 @@ TEST(KvController, GoesOnAroundTheRing) {
   EXPECT_THAT(kv.extents(1, 0), ElementsAre(KvExtent{1, 0}, KvExtent{2, 1}, KvExtent{0, 2}));
 }
 
+TEST(KvController, PassesOverCoresThatHoldNoPages) {
+  KvController kv{{2, 0, 1, 0}, 2, kPageTokens, 4};
+  EXPECT_EQ(kv.pages_total(), 3);
+  kv.open(0);
+  ASSERT_TRUE(kv.grow(0, 1));
+  EXPECT_THAT(kv.extents(0, 0), ElementsAre(KvExtent{0, 0}));
+  EXPECT_THAT(kv.extents(0, 1), ElementsAre(KvExtent{2, 0})) << "core 1 holds nothing";
+  EXPECT_FALSE(kv.grow(0, kPageTokens + 1)) << "one page is left, and two are needed";
+}
+
 TEST(KvController, RefusesGrowthBeyondItsPagesAndChangesNothing) {
   auto kv = ring(3, 2, 2);
   kv.open(0);
@@ -102,10 +112,10 @@ TEST(KvController, OpensNoSlotThatHoldsPages) {
 /// The same rules page by page: the core of each page of each head, found by walking the ring.
 class PageByPage {
  public:
-  PageByPage(int cores, int pages_of_core, int heads, int slots)
-      : cores_{cores},
+  PageByPage(const std::vector<int>& pages_of_core, int heads, int slots)
+      : cores_{static_cast<int>(pages_of_core.size())},
         heads_{heads},
-        free_(static_cast<std::size_t>(cores), pages_of_core),
+        free_{pages_of_core},
         slots_(static_cast<std::size_t>(slots)) {}
 
   void open(int slot) {
@@ -176,10 +186,13 @@ class KvOperations : public ::testing::TestWithParam<unsigned> {};
 TEST_P(KvOperations, AgreeWithAModelThatKeepsPagesOneByOne) {
   std::mt19937 random{GetParam()};
   const auto up_to = [&](int most) { return static_cast<int>(random() % static_cast<unsigned>(most)) + 1; };
-  const int cores = up_to(9), pages_of_core = up_to(6), heads = up_to(5);
+  const int heads = up_to(5);
+  std::vector<int> pages_of_core;
+  for (int cores = up_to(9); cores > 0; --cores) pages_of_core.push_back(up_to(7) - 1);
+  pages_of_core.front() += heads;  // whatever the rest, a sequence has a page
   constexpr int kSlots = 6;
-  KvController kv{cores, pages_of_core, heads, kPageTokens, kSlots};
-  PageByPage model{cores, pages_of_core, heads, kSlots};
+  KvController kv{pages_of_core, heads, kPageTokens, kSlots};
+  PageByPage model{pages_of_core, heads, kSlots};
   std::vector<int> tokens(kSlots, 0);  // 0: closed
   int refused = 0;
 
@@ -212,7 +225,7 @@ TEST_P(KvOperations, AgreeWithAModelThatKeepsPagesOneByOne) {
   for (int slot = 0; slot < kSlots; ++slot) kv.release(slot);
   EXPECT_EQ(kv.pages_used(), 0);
   kv.open(0);
-  EXPECT_TRUE(kv.grow(0, std::int64_t{kPageTokens} * (cores * pages_of_core / heads))) << "pages were lost";
+  EXPECT_TRUE(kv.grow(0, kPageTokens * (kv.pages_total() / heads))) << "pages were lost";
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, KvOperations, ::testing::Range(0U, 30U));

@@ -14,6 +14,7 @@ namespace {
 using Entry = KvCore::Entry;
 
 // The default core: 32 crossbars of 8 blocks; K in crossbars 0 to 15, V in 16 to 31; a page is 128 tokens.
+constexpr int kCrossbars = 32;
 constexpr int kBlocksOfCrossbar = 8;
 constexpr int kPage = 128;
 
@@ -28,7 +29,7 @@ const Entry& write(KvCore& core, int slot, int head, int tokens) {
 }
 
 TEST(KvCore, PutsTheKBlocksOfAHeadIntoCrossbarsOfTheirOwn) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   const auto& entry = write(core, 0, 0, 16 * kPage);
   std::set<int> crossbars;
   for (const auto block : entry.k_blocks) crossbars.insert(crossbar(block));
@@ -40,7 +41,7 @@ TEST(KvCore, PutsTheKBlocksOfAHeadIntoCrossbarsOfTheirOwn) {
 }
 
 TEST(KvCore, PutsTheVBlocksOfAHeadIntoTheSameCrossbarUntilThatIsFull) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   const auto& eight = write(core, 0, 0, 8 * kPage);
   ASSERT_EQ(eight.v_blocks.size(), 8U);
   std::set<int> crossbars;
@@ -55,12 +56,12 @@ TEST(KvCore, PutsTheVBlocksOfAHeadIntoTheSameCrossbarUntilThatIsFull) {
 }
 
 TEST(KvCore, ReadsAsManyVRowsAsThereAreTokensInACrossbar) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   for (int tokens = 1; tokens <= 8 * kPage; ++tokens) ASSERT_EQ(write(core, 0, 0, 1).v_rows, tokens);
 }
 
 TEST(KvCore, StartsHeadsInTheEmptiestCrossbars) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   std::set<int> k, v;
   for (int head = 0; head < 16; ++head) {
     const auto& entry = write(core, 0, head, 1);
@@ -72,7 +73,7 @@ TEST(KvCore, StartsHeadsInTheEmptiestCrossbars) {
 }
 
 TEST(KvCore, TakesBlocksWhenAPageBeginsOnly) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   write(core, 0, 0, 1);
   EXPECT_EQ(core.blocks_used(), 2);
   write(core, 0, 0, kPage - 1);
@@ -82,27 +83,37 @@ TEST(KvCore, TakesBlocksWhenAPageBeginsOnly) {
 }
 
 TEST(KvCore, Holds128PagesAndNotOneMore) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   for (int head = 0; head < 128; ++head) ASSERT_NO_THROW(write(core, 0, head, kPage));
   EXPECT_EQ(core.blocks_used(), 256);
   EXPECT_THROW(write(core, 0, 128, 1), engine::ContractError);
 }
 
 TEST(KvCore, Holds128PagesOfOneHead) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   ASSERT_NO_THROW(write(core, 0, 0, 128 * kPage));
   EXPECT_EQ(core.blocks_used(), 256);
   EXPECT_THROW(write(core, 0, 0, 1), engine::ContractError);
 }
 
 TEST(KvCore, HoldsHalfThePagesOfAHeadThatIsTwoBlocksWide) {
-  KvCore core{{}, 2};
+  KvCore core{{}, kCrossbars, 2};
   ASSERT_NO_THROW(write(core, 0, 0, 64 * kPage));
   EXPECT_EQ(core.blocks_used(), 256);
 }
 
+TEST(KvCore, HoldsAsManyPagesAsItsCrossbarsHave) {
+  KvCore core{{}, 4, 1};  // K in two of them, V in the other two
+  const auto& entry = write(core, 0, 0, 16 * kPage);
+  for (const auto block : entry.k_blocks) EXPECT_LT(crossbar(block), 2);
+  for (const auto block : entry.v_blocks) EXPECT_GE(crossbar(block), 2);
+  EXPECT_EQ(entry.k_stacked, 8) << "K blocks have two crossbars to work in";
+  EXPECT_EQ(core.blocks_used(), 32);
+  EXPECT_THROW(core.write(1, 0), engine::ContractError);
+}
+
 TEST(KvCore, ReadsWhatWasWrittenAndNothingElse) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   write(core, 3, 5, 7);
   EXPECT_EQ(core.read(3, 5)->tokens, 7);
   EXPECT_EQ(core.read(3, 4), nullptr);
@@ -112,7 +123,7 @@ TEST(KvCore, ReadsWhatWasWrittenAndNothingElse) {
 }
 
 TEST(KvCore, GivesBackTheBlocksOfAllHeadsOfASequence) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   write(core, 1, 0, 300);
   write(core, 1, 1, 300);
   write(core, 2, 0, 1);
@@ -128,7 +139,7 @@ class KvCoreOperations : public ::testing::TestWithParam<unsigned> {};
 
 TEST_P(KvCoreOperations, KeepBlocksApartAndCountThem) {
   std::mt19937 random{GetParam()};
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   std::map<std::pair<int, int>, int> tokens;  // by slot and head
   const auto pages = [&] {
     int sum = 0;

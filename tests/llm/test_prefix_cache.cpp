@@ -45,7 +45,7 @@ constexpr std::array<std::uint64_t, 2> kKeys{101, 102};
 
 /// 2 heads, stretches of 2 pages; 4 cores of 6 pages: 12 pages of each head.
 KvController small() {
-  return {4, 6, 2, kPage, 4, 2};
+  return {{6, 6, 6, 6}, 2, kPage, 4, 2};
 }
 
 /// Slot 0 has five pages of each head, of which the first four are cached.
@@ -111,13 +111,15 @@ TEST(PrefixCache, LeavesAStretchThatAnotherSequenceKeptFirstToItsOwner) {
   EXPECT_EQ(kv.pages_cached(), 8 + 4);
 }
 
+constexpr int kCrossbars = 32;
+
 const KvCore::Entry& write(KvCore& core, std::uint16_t slot, int first_token, int end) {
   for (int token = first_token; token + 1 < end; ++token) core.write(slot, 0, token / kPage);
   return core.write(slot, 0, (end - 1) / kPage);
 }
 
 TEST(KvCore, SharesBlocksAndFreesThemWithTheLastThatHasThem) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   write(core, 0, 0, 3 * kPage);
   core.keep(0, 7, 0, 2);
   EXPECT_EQ(core.blocks_used(), 6);
@@ -138,8 +140,8 @@ TEST(KvCore, SharesBlocksAndFreesThemWithTheLastThatHasThem) {
 }
 
 TEST(KvCore, ReadsSharedPagesAsFastAsIfTheSequenceHadWrittenThemItself) {
-  KvCore shared{{}, 1};
-  KvCore own{{}, 1};
+  KvCore shared{{}, kCrossbars, 1};
+  KvCore own{{}, kCrossbars, 1};
   write(shared, 0, 0, 20 * kPage);
   shared.keep(0, 1, 0, 10);
   shared.keep(0, 2, 10, 10);
@@ -155,7 +157,7 @@ TEST(KvCore, ReadsSharedPagesAsFastAsIfTheSequenceHadWrittenThemItself) {
 }
 
 TEST(KvCore, NeverWritesIntoASharedBlock) {
-  KvCore core{{}, 1};
+  KvCore core{{}, kCrossbars, 1};
   write(core, 0, 0, 2 * kPage);
   core.keep(0, 1, 0, 2);
   core.adopt(1, 1);
