@@ -70,7 +70,16 @@ inline SfuWork activation_work(const wafer::CoreModel& core, std::int64_t output
 /// Attention of one KV head.
 struct HeadShape {
   std::int64_t queries = 1;  ///< query heads of the KV head
-  std::int64_t dim = 128;
+  std::int64_t key_dim = 128;
+  std::int64_t value_dim = 128;
+
+  /// K blocks, and V blocks, that the tokens of a page take: beside each other, for these rows and columns.
+  int key_blocks(const wafer::CoreModel& core) const {
+    return static_cast<int>((key_dim + core.kv_block_rows - 1) / core.kv_block_rows);
+  }
+  int value_blocks(const wafer::CoreModel& core) const {
+    return static_cast<int>((value_dim + core.kv_block_columns - 1) / core.kv_block_columns);
+  }
 };
 
 /// Exponentials and a division; maximum, sum, scaling.
@@ -80,7 +89,7 @@ inline SfuWork softmax_work(const wafer::CoreModel& core, const HeadShape& head,
 
 /// Puts the parts of a head that lies on several cores together: scale and add; factors and a division.
 inline SfuWork merge_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t parts) {
-  const std::int64_t elements = head.queries * head.dim * parts;
+  const std::int64_t elements = head.queries * head.value_dim * parts;
   return {2 * core.sfu(elements), head.queries * (parts + 1), 2 * elements};
 }
 
@@ -91,29 +100,30 @@ struct CrossbarWork {
   std::int64_t htree_bits = 0;
 };
 
-/// @param stacked  most K blocks of the head in one crossbar
+/// @param rows  most K rows of the head in one crossbar
 inline CrossbarWork score_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t tokens,
-                               std::int64_t stacked) {
-  return {head.queries * (stacked * core.crossbar_pass(static_cast<int>(head.dim)) + core.htree(32 * tokens)),
-          head.queries * head.dim * tokens, head.queries * (8 * head.dim + 32 * tokens)};
+                               int rows) {
+  return {head.queries * (core.crossbar_pass(rows) + core.htree(32 * tokens)),
+          head.queries * head.key_dim * tokens, head.queries * (8 * head.key_dim + 32 * tokens)};
 }
 
 /// S x V. @param rows  most V rows of the head in one crossbar
 inline CrossbarWork values_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t tokens,
                                 int rows) {
-  return {head.queries * (core.crossbar_pass(rows) + core.htree(32 * head.dim)),
-          head.queries * head.dim * tokens, head.queries * (8 * tokens + 32 * head.dim)};
+  return {head.queries * (core.crossbar_pass(rows) + core.htree(32 * head.value_dim)),
+          head.queries * head.value_dim * tokens, head.queries * (8 * tokens + 32 * head.value_dim)};
 }
 
-/// K is a column: one row after another is written. V is a row, written in a cycle.
+/// K is a column: one row after another is written. V is a row in each of its blocks, each written in a
+/// cycle.
 inline engine::Duration write_k_time(const wafer::CoreModel& core, const HeadShape& head) {
-  return head.dim * core.cycle;
+  return head.key_dim * core.cycle;
 }
-inline engine::Duration write_v_time(const wafer::CoreModel& core) {
-  return core.cycle;
+inline engine::Duration write_v_time(const wafer::CoreModel& core, const HeadShape& head) {
+  return head.value_blocks(core) * core.cycle;
 }
 inline std::int64_t written_bits(const HeadShape& head) {
-  return std::int64_t{2} * 8 * head.dim;
+  return 8 * (head.key_dim + head.value_dim);
 }
 
 /// One input vector through one tile.
@@ -145,7 +155,7 @@ inline SfuWork finishing_work(const wafer::CoreModel& core, const TiledGroup& gr
 /// What a KV core with heads of this size sends on: outputs to the O station; to the core of the newest
 /// tokens 32-bit outputs, and a maximum and a sum of 32 bit for each query.
 inline std::int64_t head_output_bytes(const HeadShape& head) {
-  return head.queries * head.dim;
+  return head.queries * head.value_dim;
 }
 inline std::int64_t attention_partial_bytes(const HeadShape& head) {
   return 4 * head_output_bytes(head) + 2 * 4 * head.queries;

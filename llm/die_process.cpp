@@ -27,7 +27,7 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       geometry_{plan.wafer().geometry},
       core_model_{plan.wafer().core},
       die_{die},
-      head_{plan.queries_of_kv_head(), plan.model().head_dim},
+      head_{plan.head()},
       kv_{kv},
       foresight_{foresight},
       control_latency_{control_latency},
@@ -45,9 +45,10 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       if (station.routes)
         core.station->use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
     }
-    if (role.kv_ring >= 0)
-      core.attention = std::make_unique<Attention>(
-          KvCore{core_model_, plan.kv_crossbars(role.kv_ring), plan.blocks_of_page()});
+    if (role.kv_ring >= 0) {
+      core.attention =
+          std::make_unique<Attention>(KvCore{core_model_, plan.kv_crossbars(role.kv_ring), head_});
+    }
   }
 }
 
@@ -490,7 +491,7 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
     ledger_.count(Stage::qkv, phase, Component::kv_write, written_bits(head_));
     k_start += write_k_time(core_model_, head_);
   }
-  const auto score = score_work(core_model_, head_, tokens, entry.k_stacked);
+  const auto score = score_work(core_model_, head_, tokens, entry.k_rows);
   ledger_.count(Stage::score, phase, Component::mac, score.macs);
   ledger_.count(Stage::score, phase, Component::htree, score.htree_bits);
   attention.k_free = k_start + score.time;
@@ -502,7 +503,7 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   const auto values = values_work(core_model_, head_, tokens, entry.v_rows);
   ledger_.count(Stage::projection, phase, Component::mac, values.macs);
   ledger_.count(Stage::projection, phase, Component::htree, values.htree_bits);
-  const Duration value_time = values.time + (newest ? write_v_time(core_model_) : Duration{});
+  const Duration value_time = values.time + (newest ? write_v_time(core_model_, head_) : Duration{});
   const Time v_start = std::max(softmax_done, attention.v_free);
   attention.v_free = v_start + value_time;
   ledger_.busy(v_start, block, Stage::projection, value_time);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "llm/undisturbed_head.hpp"
 #include "wafer/die_network.hpp"
 
 namespace ouro::llm {
@@ -69,11 +70,10 @@ void ForesightBuilder::sums_of_tile(std::size_t station, std::size_t index, cons
 }
 
 void ForesightBuilder::outputs_of_head(std::size_t station, CoreId core, const Visit& visit) const {
-  const std::int64_t queries = plan_.queries_of_kv_head();
-  const std::int64_t outputs = queries * plan_.model().head_dim;
-  visit({core, plan_.stations()[station + 1].home, Cargo::activations, wafer_.noc.flits(outputs)});
+  const auto outputs = wafer_.noc.flits(head_output_bytes(plan_.head()));
+  visit({core, plan_.stations()[station + 1].home, Cargo::activations, outputs});
   if (lies_in_one_region(station)) return;  // by way of another KV core is further
-  const int flits = wafer_.noc.flits(4 * outputs + 8 * queries);
+  const int flits = wafer_.noc.flits(attention_partial_bytes(plan_.head()));
   for (const auto other : plan_.ring(plan_.stations()[station].block)) {
     if (other != core) visit({core, other, Cargo::attention_partial, flits});
   }
@@ -178,10 +178,8 @@ Duration ForesightBuilder::finishing_time(std::size_t station, std::size_t index
 
 /// From a query to the output of its head: one token, nothing to write.
 Duration ForesightBuilder::attention_time() const {
-  const auto& core = wafer_.core;
-  const int dim = plan_.model().head_dim;
-  return plan_.queries_of_kv_head() * (core.crossbar_pass(dim) + core.htree(32) + 3 * core.sfu(1) +
-                                       core.crossbar_pass(1) + core.htree(32 * std::int64_t{dim}));
+  const auto work = UndisturbedHead{wafer_.core, plan_.head()}.work(1);
+  return work.score.time + work.softmax.time + work.values.time;
 }
 
 /// From the last part of a token's vector to the token's being ready.
@@ -225,8 +223,8 @@ void ForesightBuilder::follow_attention(std::size_t station) {
   const auto& ring = plan_.ring(plan_.stations()[station].block);
   auto next = never();
   next.back() = Duration::zero();
-  const std::int64_t outputs_of_two = 2 * std::int64_t{plan_.queries_of_kv_head()} * plan_.model().head_dim;
-  const auto merging = 2 * wafer_.core.sfu(outputs_of_two);
+  const auto merging = merge_work(wafer_.core, plan_.head(), 2).time;
+  const auto attending = attention_time();
   for (bool lowered = true; lowered;) {
     lowered = false;
     for (const auto core : ring) {
@@ -240,7 +238,7 @@ void ForesightBuilder::follow_attention(std::size_t station) {
       });
       lowered = lower(at(core, Foresight::head_done), done) || lowered;
       lower(at(core, Foresight::attention_partial), done, merging);
-      lower(at(core, Foresight::head_input), done, attention_time());
+      lower(at(core, Foresight::head_input), done, attending);
     }
   }
 }

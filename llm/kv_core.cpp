@@ -6,13 +6,18 @@
 
 namespace ouro::llm {
 
-KvCore::KvCore(const wafer::CoreModel& model, int crossbars, int blocks_of_page)
+KvCore::KvCore(const wafer::CoreModel& model, int crossbars, const HeadShape& head)
     : page_tokens_{model.kv_block_columns},
-      blocks_of_page_{blocks_of_page},
+      value_blocks_{head.value_blocks(model)},
+      rows_at_once_{model.rows_at_once},
       crossbars_{crossbars},
       blocks_of_crossbar_{model.kv_blocks_of_crossbar()},
       users_(static_cast<std::size_t>(crossbars * model.kv_blocks_of_crossbar())),
-      free_of_crossbar_(static_cast<std::size_t>(crossbars), model.kv_blocks_of_crossbar()) {}
+      free_of_crossbar_(static_cast<std::size_t>(crossbars), model.kv_blocks_of_crossbar()) {
+  auto left = static_cast<int>(head.key_dim);
+  for (int i = 0; i < head.key_blocks(model); ++i, left -= model.kv_block_rows)
+    key_rows_.push_back(rounded_up(std::min(left, model.kv_block_rows)));
+}
 
 KvCore::Entry& KvCore::find(std::uint16_t slot, std::uint16_t head) {
   const auto found = std::find_if(entries_.begin(), entries_.end(),
@@ -30,7 +35,8 @@ const KvCore::Entry& KvCore::write(std::uint16_t slot, std::uint16_t head, std::
     entry.pages.push_back(page);
   }
   const int in_page = entry.tokens++ % page_tokens_ + 1;
-  entry.v_rows = std::max(entry.v_rows, entry.v_rows_below + in_page);
+  const int newest = entry.v_beside == 1 ? in_page : entry.v_beside * rounded_up(in_page);
+  entry.v_rows = std::max(entry.v_rows, entry.v_rows_below + newest);
   return entry;
 }
 
@@ -67,12 +73,12 @@ void KvCore::keep(std::uint16_t slot, std::uint32_t stretch, std::int32_t first,
     Kept kept{.stretch = stretch, .head = entry.head};
     for (std::size_t i = 0; i < entry.pages.size(); ++i) {
       if (entry.pages[i] < first || entry.pages[i] >= first + pages) continue;
-      const auto from = static_cast<std::ptrdiff_t>(i) * blocks_of_page_;
-      const auto blocks_of = [&](const auto& all, auto& mine) {
-        mine.insert(mine.end(), all.begin() + from, all.begin() + from + blocks_of_page_);
+      const auto blocks_of = [i](const auto& all, auto& mine, std::size_t of_page) {
+        const auto from = all.begin() + static_cast<std::ptrdiff_t>(i * of_page);
+        mine.insert(mine.end(), from, from + static_cast<std::ptrdiff_t>(of_page));
       };
-      blocks_of(entry.k_blocks, kept.k_blocks);
-      blocks_of(entry.v_blocks, kept.v_blocks);
+      blocks_of(entry.k_blocks, kept.k_blocks, key_rows_.size());
+      blocks_of(entry.v_blocks, kept.v_blocks, static_cast<std::size_t>(value_blocks_));
       kept.pages.push_back(entry.pages[i]);
     }
     if (kept.pages.empty()) continue;
@@ -93,11 +99,9 @@ void KvCore::adopt(std::uint16_t slot, std::uint32_t stretch) {
     entry.pages.insert(entry.pages.end(), kept.pages.begin(), kept.pages.end());
     entry.tokens += static_cast<std::int32_t>(kept.pages.size()) * page_tokens_;
     for (const auto block : kept.k_blocks)
-      entry.k_stacked = std::max(entry.k_stacked, stacked(entry.k_blocks, crossbar_of(block)));
-    for (const auto block : kept.v_blocks) {
-      const int pages_there = stacked(entry.v_blocks, crossbar_of(block)) / blocks_of_page_;
-      entry.v_rows = std::max(entry.v_rows, pages_there * page_tokens_);
-    }
+      entry.k_rows = std::max(entry.k_rows, k_rows(entry, crossbar_of(block)));
+    for (const auto block : kept.v_blocks)
+      entry.v_rows = std::max(entry.v_rows, stacked(entry.v_blocks, crossbar_of(block)) * page_tokens_);
   }
 }
 
@@ -115,9 +119,17 @@ int KvCore::stacked(const std::vector<std::uint16_t>& blocks, int crossbar) cons
                                         [&](std::uint16_t b) { return crossbar_of(b) == crossbar; }));
 }
 
+int KvCore::k_rows(const Entry& entry, int crossbar) const {
+  int rows = 0;
+  for (std::size_t i = 0; i < entry.k_blocks.size(); ++i) {
+    if (crossbar_of(entry.k_blocks[i]) == crossbar) rows += key_rows_[i % key_rows_.size()];
+  }
+  return rows;
+}
+
 void KvCore::add_k_blocks(Entry& entry) {
   const int half = crossbars_ / 2;
-  for (int i = 0; i < blocks_of_page_; ++i) {
+  for (std::size_t i = 0; i < key_rows_.size(); ++i) {
     int crossbar =
         entry.k_blocks.empty() ? emptiest(0, half) : (crossbar_of(entry.k_blocks.back()) + 1) % half;
     for (int tried = 0; !has_room(crossbar); ++tried) {
@@ -126,20 +138,29 @@ void KvCore::add_k_blocks(Entry& entry) {
       crossbar = (crossbar + 1) % half;
     }
     entry.k_blocks.push_back(take_block(crossbar));
-    entry.k_stacked = std::max(entry.k_stacked, stacked(entry.k_blocks, crossbar));
+    entry.k_rows = std::max(entry.k_rows, k_rows(entry, crossbar));
   }
 }
 
 void KvCore::add_v_blocks(Entry& entry) {
-  for (int i = 0; i < blocks_of_page_; ++i) {
-    int crossbar = entry.v_blocks.empty() ? -1 : crossbar_of(entry.v_blocks.back());
+  const auto of_page = static_cast<std::size_t>(value_blocks_);
+  for (std::size_t i = 0; i < of_page; ++i) {
+    const auto& blocks = entry.v_blocks;
+    int crossbar = blocks.size() < of_page ? -1 : crossbar_of(blocks[blocks.size() - of_page]);
     if (crossbar < 0 || !has_room(crossbar)) crossbar = emptiest(crossbars_ / 2, crossbars_);
     if (!has_room(crossbar))
       throw engine::ContractError{"a KV core has no free V block for a page that it was given"};
     entry.v_blocks.push_back(take_block(crossbar));
   }
-  const int pages_there = stacked(entry.v_blocks, crossbar_of(entry.v_blocks.back())) / blocks_of_page_;
-  entry.v_rows_below = std::max(pages_there - 1, 0) * page_tokens_;
+  const std::vector<std::uint16_t> newest{entry.v_blocks.end() - value_blocks_, entry.v_blocks.end()};
+  int most = 0;
+  for (const auto block : newest) {
+    const int there = stacked(entry.v_blocks, crossbar_of(block));
+    if (there <= most) continue;
+    most = there;
+    entry.v_beside = stacked(newest, crossbar_of(block));
+  }
+  entry.v_rows_below = (most - entry.v_beside) * page_tokens_;
 }
 
 int KvCore::emptiest(int first, int last) const {

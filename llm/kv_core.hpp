@@ -5,6 +5,7 @@
 
 #include "engine/state_archive.hpp"
 #include "engine/time.hpp"
+#include "llm/core_work.hpp"
 #include "wafer/core_model.hpp"
 
 namespace ouro::llm {
@@ -15,29 +16,31 @@ namespace ouro::llm {
 /// K blocks lie in the first half of the crossbars and V blocks in the second, so that the score of one token
 /// and the S x V of another use different crossbars. The next K block of a head is taken in another crossbar
 /// (tokens are its columns: blocks work in parallel), the next V block in the same one (tokens are its rows).
-/// Blocks of the prefix cache can be of several sequences; a block is free when the last of them is gone.
+/// A head that is wider than a block takes several blocks a page: its K blocks follow each other from
+/// crossbar to crossbar, and each of its V blocks has a crossbar of its own while there are enough. Blocks of
+/// the prefix cache can be of several sequences; a block is free when the last of them is gone.
 class KvCore {
  public:
-  /// @param crossbars       in attention mode: an even number
-  /// @param blocks_of_page  K blocks, and as many V blocks, that the tokens of a page take
-  KvCore(const wafer::CoreModel& model, int crossbars, int blocks_of_page);
+  /// @param crossbars  in attention mode: an even number
+  KvCore(const wafer::CoreModel& model, int crossbars, const HeadShape& head);
 
   /// What a head has on this core.
   struct Entry {
     std::uint16_t slot = 0;
     std::uint16_t head = 0;
     std::int32_t tokens = 0;
-    std::int32_t k_stacked = 0;     ///< most of its K blocks in one crossbar
+    std::int32_t k_rows = 0;        ///< most of its K rows in one crossbar; of a block all that work at once
     std::int32_t v_rows = 0;        ///< most of its V rows in one crossbar
-    std::int32_t v_rows_below = 0;  ///< rows of its full pages in the crossbar of its newest V block
+    std::int32_t v_rows_below = 0;  ///< rows of its full pages in the crossbar of its newest V blocks
+    std::int32_t v_beside = 1;      ///< its newest page's V blocks in that crossbar
     std::vector<std::uint16_t> k_blocks{};
     std::vector<std::uint16_t> v_blocks{};
     std::vector<std::int32_t> pages{};  ///< numbers in the sequence
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of_slot, of_head, count, stacked, rows, below, k, v, numbers] = *this;
-      engine::archive_fields(archive, of_slot, of_head, count, stacked, rows, below, k, v, numbers);
+      auto& [of_slot, of_head, count, k_most, v_most, below, beside, k, v, numbers] = *this;
+      engine::archive_fields(archive, of_slot, of_head, count, k_most, v_most, below, beside, k, v, numbers);
     }
   };
 
@@ -64,8 +67,8 @@ class KvCore {
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [page_tokens, blocks_of_page, crossbars, blocks_of_crossbar, users, free, entries, kept, count,
-           most] = *this;
+    auto& [page_tokens, key_rows, value_blocks, rows_at_once, crossbars, blocks_of_crossbar, users, free,
+           entries, kept, count, most] = *this;
     engine::archive_fields(archive, users, free, entries, kept, count, most);
   }
 
@@ -95,9 +98,13 @@ class KvCore {
   int crossbar_of(std::uint16_t block) const { return block / blocks_of_crossbar_; }
   int emptiest(int first, int last) const;
   int stacked(const std::vector<std::uint16_t>& blocks, int crossbar) const;
+  int k_rows(const Entry& entry, int crossbar) const;
+  int rounded_up(int rows) const { return (rows + rows_at_once_ - 1) / rows_at_once_ * rows_at_once_; }
 
   int page_tokens_;
-  int blocks_of_page_;
+  std::vector<int> key_rows_;  // of each K block of a page, in whole groups of rows that work at once
+  int value_blocks_;           // of a page
+  int rows_at_once_;
   int crossbars_;
   int blocks_of_crossbar_;
   std::vector<std::uint16_t> users_;   // by block: the bitmap, with how many share each

@@ -12,26 +12,13 @@ using wafer::Component;
 using wafer::CoreId;
 using wafer::Onward;
 
-AttentionWork attention_work(const PipelinePlan& plan, std::int64_t tokens) {
-  const auto& core = plan.wafer().core;
-  const HeadShape head{plan.queries_of_kv_head(), plan.model().head_dim};
-  const auto page_tokens = std::int64_t{core.kv_block_columns};
-  const auto k_blocks = (tokens + page_tokens - 1) / page_tokens * plan.blocks_of_page();
-  const auto crossbars = std::int64_t{core.crossbars / 2};
-  const auto stacked = (k_blocks + crossbars - 1) / crossbars;
-  const auto pages_of_crossbar =
-      std::max<std::int64_t>(1, core.kv_blocks_of_crossbar() / plan.blocks_of_page());
-  const auto rows = static_cast<int>(std::min(tokens, pages_of_crossbar * page_tokens));
-  return {score_work(core, head, tokens, stacked), softmax_work(core, head, tokens),
-          values_work(core, head, tokens, rows)};
-}
-
 LoneToken::LoneToken(const PipelinePlan& plan)
     : plan_{plan},
       geometry_{plan.wafer().geometry},
       noc_{plan.wafer().noc},
       core_{plan.wafer().core},
-      head_{plan.queries_of_kv_head(), plan.model().head_dim} {
+      head_{plan.head()},
+      undisturbed_{core_, head_} {
   for (int die = 0; die < geometry_.dies(); ++die) {
     networks_.emplace_back(geometry_, noc_, wafer::DieId{static_cast<wafer::DieId::Value>(die)});
   }
@@ -281,7 +268,7 @@ void LoneToken::send_head_inputs(const StationPlan& station, const Tile& tile, C
 void LoneToken::attend(int head, int ring_core, bool newest, Time ready) {
   auto& use = kv_use_[static_cast<std::size_t>(ring_core)];
   const int tokens = kv_->tokens_on_core(token_.slot, head, static_cast<int>(token_.position), ring_core);
-  const auto work = attention_work(plan_, tokens);
+  const auto work = undisturbed_.work(tokens);
   Time k_start = std::max(ready, use.k);
   if (newest) {
     counts(Stage::qkv)[Component::kv_write] += written_bits(head_);
@@ -289,7 +276,7 @@ void LoneToken::attend(int head, int ring_core, bool newest, Time ready) {
   }
   use.k = k_start + work.score.time;
   use.sfu = use_sfu(Stage::softmax, std::max(use.k, use.sfu), work.softmax);
-  const Duration value_time = work.values.time + (newest ? write_v_time(core_) : Duration{});
+  const Duration value_time = work.values.time + (newest ? write_v_time(core_, head_) : Duration{});
   use.v = std::max(use.sfu, use.v) + value_time;
   counts(Stage::score)[Component::mac] += work.score.macs;
   counts(Stage::score)[Component::htree] += work.score.htree_bits;

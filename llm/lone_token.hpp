@@ -12,6 +12,7 @@
 #include "llm/kv_controller.hpp"
 #include "llm/message.hpp"
 #include "llm/pipeline_plan.hpp"
+#include "llm/undisturbed_head.hpp"
 #include "wafer/die_network.hpp"
 #include "wafer/energy.hpp"
 
@@ -37,15 +38,6 @@ struct Passage {
 OURO_ARCHIVE_AS_BYTES(ouro::llm::Passage);
 
 namespace ouro::llm {
-
-/// One KV head with some tokens on a core that holds no others: K blocks spread over its crossbars, V blocks
-/// in one crossbar until that is full.
-struct AttentionWork {
-  CrossbarWork score;
-  SfuWork softmax;
-  CrossbarWork values;
-};
-AttentionWork attention_work(const PipelinePlan& plan, std::int64_t tokens);
 
 /// Sends one token at a time over an idle wafer, packet by packet: over the links of DieNetwork, through the
 /// cores of core_work.hpp, in the order in which DieProcess does the same.
@@ -128,6 +120,7 @@ class LoneToken {
   const wafer::NocModel& noc_;
   const wafer::CoreModel& core_;
   HeadShape head_;
+  UndisturbedHead undisturbed_;
   std::vector<wafer::DieNetwork> networks_;  // by die
   std::priority_queue<Action, std::vector<Action>, std::greater<>> agenda_;
   std::uint64_t actions_ = 0;

@@ -34,6 +34,7 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
                            Mapping mapping, const RoutingOptions& routing)
     : wafer_{wafer},
       model_{model},
+      head_{model.attention_heads / model.kv_heads, model.head_dim, model.head_dim},
       tiled_{std::move(tiled)},
       mapping_{std::move(mapping)},
       routing_{model, routing} {
@@ -202,10 +203,11 @@ int PipelinePlan::largest_window() const {
 }
 
 std::vector<int> PipelinePlan::pages_of_ring() const {
+  const int blocks_of_page = std::max(head_.key_blocks(wafer_.core), head_.value_blocks(wafer_.core));
   std::vector<int> pages;
   for (int place = 0; place < static_cast<int>(ring(0).size()); ++place) {
-    const int blocks_for_k = kv_crossbars(place) / 2 * wafer_.core.kv_blocks_of_crossbar();
-    pages.push_back(blocks_for_k / blocks_of_page());
+    const int blocks_of_half = kv_crossbars(place) / 2 * wafer_.core.kv_blocks_of_crossbar();
+    pages.push_back(blocks_of_half / blocks_of_page);
   }
   return pages;
 }

@@ -97,10 +97,8 @@ class PipelinePlan {
   /// Tiles that send something of a KV head, and tiles that send queries for it.
   int head_input_senders(int head) const { return head_input_senders_[static_cast<std::size_t>(head)]; }
   int query_senders(int head) const { return query_senders_[static_cast<std::size_t>(head)]; }
-  int blocks_of_page() const {
-    return (model_.head_dim + wafer_.core.kv_block_rows - 1) / wafer_.core.kv_block_rows;
-  }
-  int queries_of_kv_head() const { return model_.attention_heads / model_.kv_heads; }
+  /// What a KV core keeps of a head, and asks of it.
+  const HeadShape& head() const { return head_; }
 
  private:
   void add_block(int block);
@@ -113,6 +111,7 @@ class PipelinePlan {
 
   const wafer::WaferModel& wafer_;
   const ModelDescription& model_;
+  HeadShape head_;
   TiledModel tiled_;
   Mapping mapping_;
   ExpertRouting routing_;

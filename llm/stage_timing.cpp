@@ -8,12 +8,10 @@ using engine::Duration;
 
 namespace {
 
-AttentionTimes attention_times(const PipelinePlan& plan, std::int64_t tokens) {
+AttentionTimes attention_times(const PipelinePlan& plan, const AttentionWork& work) {
   const auto& core = plan.wafer().core;
-  const HeadShape head{plan.queries_of_kv_head(), plan.model().head_dim};
-  const auto work = attention_work(plan, tokens);
-  return {write_k_time(core, head) + work.score.time, work.softmax.time,
-          work.values.time + write_v_time(core)};
+  return {write_k_time(core, plan.head()) + work.score.time, work.softmax.time,
+          work.values.time + write_v_time(core, plan.head())};
 }
 
 /// The counts of this work are linear in the tokens; the times are not, and are left out.
@@ -29,12 +27,15 @@ AttentionWork difference(const AttentionWork& more, const AttentionWork& less) {
 }  // namespace
 
 StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t longest_context)
-    : plan_{plan},
-      lone_{plan},
-      work_of_context_{difference(attention_work(plan, 2), attention_work(plan, 1))} {
+    : plan_{plan}, lone_{plan} {
+  UndisturbedHead head{plan.wafer().core, plan.head()};
+  work_of_context_ = difference(head.work(2), head.work(1));
   attention_.emplace_back();
-  for (std::int64_t tokens = 1; tokens <= longest_context; ++tokens)
-    attention_.push_back(attention_times(plan, tokens));
+  const auto pages = plan.pages_of_ring();
+  const auto most = std::min(longest_context,
+                             std::int64_t{*std::max_element(pages.begin(), pages.end())} * kv.page_tokens());
+  for (std::int64_t tokens = 1; tokens <= most; ++tokens)
+    attention_.push_back(attention_times(plan, head.work(tokens)));
   for (const auto& station : plan.stations()) home_.push_back(plan.home_work(station).time);
   by_choice_.resize(plan.stations().size());
   kv.open(0);
@@ -98,8 +99,7 @@ std::int64_t StageTiming::gather_flits(int number) const {
   if (number == 0) return plan_.wafer().noc.flits(plan_.model().hidden_size);
   const auto& before = plan_.stations()[static_cast<std::size_t>(number) - 1];
   if (before.matrix == Matrix::qkv) {
-    const HeadShape head{plan_.queries_of_kv_head(), plan_.model().head_dim};
-    return std::int64_t{plan_.model().kv_heads} * plan_.wafer().noc.flits(head_output_bytes(head));
+    return std::int64_t{plan_.model().kv_heads} * plan_.wafer().noc.flits(head_output_bytes(plan_.head()));
   }
   std::int64_t flits = 0;
   for (const auto& tile : before.group->tiles) {

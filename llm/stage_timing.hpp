@@ -9,6 +9,7 @@
 #include "llm/kv_controller.hpp"
 #include "llm/lone_token.hpp"
 #include "llm/pipeline_plan.hpp"
+#include "llm/undisturbed_head.hpp"
 
 namespace ouro::llm {
 

@@ -29,19 +29,19 @@ const Entry& write(KvCore& core, int slot, int head, int tokens) {
 }
 
 TEST(KvCore, PutsTheKBlocksOfAHeadIntoCrossbarsOfTheirOwn) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   const auto& entry = write(core, 0, 0, 16 * kPage);
   std::set<int> crossbars;
   for (const auto block : entry.k_blocks) crossbars.insert(crossbar(block));
   ASSERT_EQ(entry.k_blocks.size(), 16U);
   EXPECT_EQ(crossbars.size(), 16U);
   EXPECT_EQ(*crossbars.rbegin(), 15);
-  EXPECT_EQ(entry.k_stacked, 1);
-  EXPECT_EQ(write(core, 0, 0, 1).k_stacked, 2);  // the 17th page has no crossbar of its own left
+  EXPECT_EQ(entry.k_rows, 128);
+  EXPECT_EQ(write(core, 0, 0, 1).k_rows, 256);  // the 17th page has no crossbar of its own left
 }
 
 TEST(KvCore, PutsTheVBlocksOfAHeadIntoTheSameCrossbarUntilThatIsFull) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   const auto& eight = write(core, 0, 0, 8 * kPage);
   ASSERT_EQ(eight.v_blocks.size(), 8U);
   std::set<int> crossbars;
@@ -56,12 +56,12 @@ TEST(KvCore, PutsTheVBlocksOfAHeadIntoTheSameCrossbarUntilThatIsFull) {
 }
 
 TEST(KvCore, ReadsAsManyVRowsAsThereAreTokensInACrossbar) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   for (int tokens = 1; tokens <= 8 * kPage; ++tokens) ASSERT_EQ(write(core, 0, 0, 1).v_rows, tokens);
 }
 
 TEST(KvCore, StartsHeadsInTheEmptiestCrossbars) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   std::set<int> k, v;
   for (int head = 0; head < 16; ++head) {
     const auto& entry = write(core, 0, head, 1);
@@ -73,7 +73,7 @@ TEST(KvCore, StartsHeadsInTheEmptiestCrossbars) {
 }
 
 TEST(KvCore, TakesBlocksWhenAPageBeginsOnly) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   write(core, 0, 0, 1);
   EXPECT_EQ(core.blocks_used(), 2);
   write(core, 0, 0, kPage - 1);
@@ -83,37 +83,71 @@ TEST(KvCore, TakesBlocksWhenAPageBeginsOnly) {
 }
 
 TEST(KvCore, Holds128PagesAndNotOneMore) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   for (int head = 0; head < 128; ++head) ASSERT_NO_THROW(write(core, 0, head, kPage));
   EXPECT_EQ(core.blocks_used(), 256);
   EXPECT_THROW(write(core, 0, 128, 1), engine::ContractError);
 }
 
 TEST(KvCore, Holds128PagesOfOneHead) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   ASSERT_NO_THROW(write(core, 0, 0, 128 * kPage));
   EXPECT_EQ(core.blocks_used(), 256);
   EXPECT_THROW(write(core, 0, 0, 1), engine::ContractError);
 }
 
 TEST(KvCore, HoldsHalfThePagesOfAHeadThatIsTwoBlocksWide) {
-  KvCore core{{}, kCrossbars, 2};
+  KvCore core{{}, kCrossbars, {1, 256, 256}};
   ASSERT_NO_THROW(write(core, 0, 0, 64 * kPage));
   EXPECT_EQ(core.blocks_used(), 256);
 }
 
 TEST(KvCore, HoldsAsManyPagesAsItsCrossbarsHave) {
-  KvCore core{{}, 4, 1};  // K in two of them, V in the other two
+  KvCore core{{}, 4, {}};  // K in two of them, V in the other two
   const auto& entry = write(core, 0, 0, 16 * kPage);
   for (const auto block : entry.k_blocks) EXPECT_LT(crossbar(block), 2);
   for (const auto block : entry.v_blocks) EXPECT_GE(crossbar(block), 2);
-  EXPECT_EQ(entry.k_stacked, 8) << "K blocks have two crossbars to work in";
+  EXPECT_EQ(entry.k_rows, 8 * 128) << "K blocks have two crossbars to work in";
   EXPECT_EQ(core.blocks_used(), 32);
   EXPECT_THROW(core.write(1, 0), engine::ContractError);
 }
 
+TEST(KvCore, SpreadsTheBlocksOfAWideHeadOverCrossbarsThatWorkAtOnce) {
+  KvCore core{{}, kCrossbars, {1, 576, 512}};
+  const auto& one = write(core, 0, 0, 1);
+  ASSERT_EQ(one.k_blocks.size(), 5U);  // 4 x 128 + 64 rows
+  ASSERT_EQ(one.v_blocks.size(), 4U);
+  EXPECT_EQ(one.k_rows, 128);
+  EXPECT_EQ(one.v_rows, 1);
+  std::set<int> crossbars;
+  for (const auto block : one.v_blocks) crossbars.insert(crossbar(block));
+  EXPECT_EQ(crossbars.size(), 4U);
+
+  EXPECT_EQ(write(core, 0, 0, 3 * kPage - 1).k_rows, 128);  // 15 blocks in 16 crossbars
+  const auto& four = write(core, 0, 0, kPage);
+  EXPECT_EQ(four.k_rows, 256);  // crossbars 15, 0, 1, 2, 3
+  EXPECT_EQ(four.v_rows, 4 * kPage);
+  EXPECT_EQ(core.blocks_used(), 4 * 9);
+}
+
+TEST(KvCore, CountsARowGroupForEachVBlockThatSharesACrossbar) {
+  wafer::CoreModel two;
+  two.crossbars = 2;  // one for K, one for V
+  KvCore core{two, 2, {1, 160, 256}};
+  EXPECT_EQ(write(core, 0, 0, 1).k_rows, 128 + 32);
+  EXPECT_EQ(write(core, 0, 0, 32).v_rows, 2 * 64);  // 33 tokens are 2 groups of 32 rows in each block
+  EXPECT_EQ(write(core, 0, 0, kPage).v_rows, 2 * kPage + 2 * 64);
+}
+
+TEST(KvCore, HoldsThePagesOfAWideHeadThatItsKHalfHasRoomFor) {
+  KvCore core{{}, kCrossbars, {1, 576, 512}};
+  ASSERT_NO_THROW(write(core, 0, 0, 25 * kPage));  // 128 K blocks, 5 a page
+  EXPECT_EQ(core.blocks_used(), 25 * 9);
+  EXPECT_THROW(write(core, 0, 0, 1), engine::ContractError);
+}
+
 TEST(KvCore, ReadsWhatWasWrittenAndNothingElse) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   write(core, 3, 5, 7);
   EXPECT_EQ(core.read(3, 5)->tokens, 7);
   EXPECT_EQ(core.read(3, 4), nullptr);
@@ -123,7 +157,7 @@ TEST(KvCore, ReadsWhatWasWrittenAndNothingElse) {
 }
 
 TEST(KvCore, GivesBackTheBlocksOfAllHeadsOfASequence) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   write(core, 1, 0, 300);
   write(core, 1, 1, 300);
   write(core, 2, 0, 1);
@@ -139,7 +173,7 @@ class KvCoreOperations : public ::testing::TestWithParam<unsigned> {};
 
 TEST_P(KvCoreOperations, KeepBlocksApartAndCountThem) {
   std::mt19937 random{GetParam()};
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   std::map<std::pair<int, int>, int> tokens;  // by slot and head
   const auto pages = [&] {
     int sum = 0;

@@ -119,7 +119,7 @@ const KvCore::Entry& write(KvCore& core, std::uint16_t slot, int first_token, in
 }
 
 TEST(KvCore, SharesBlocksAndFreesThemWithTheLastThatHasThem) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   write(core, 0, 0, 3 * kPage);
   core.keep(0, 7, 0, 2);
   EXPECT_EQ(core.blocks_used(), 6);
@@ -140,8 +140,8 @@ TEST(KvCore, SharesBlocksAndFreesThemWithTheLastThatHasThem) {
 }
 
 TEST(KvCore, ReadsSharedPagesAsFastAsIfTheSequenceHadWrittenThemItself) {
-  KvCore shared{{}, kCrossbars, 1};
-  KvCore own{{}, kCrossbars, 1};
+  KvCore shared{{}, kCrossbars, {}};
+  KvCore own{{}, kCrossbars, {}};
   write(shared, 0, 0, 20 * kPage);
   shared.keep(0, 1, 0, 10);
   shared.keep(0, 2, 10, 10);
@@ -151,13 +151,13 @@ TEST(KvCore, ReadsSharedPagesAsFastAsIfTheSequenceHadWrittenThemItself) {
   const auto& alone = write(own, 5, 0, 20 * kPage + 1);
   const auto& entry = write(shared, 5, 20 * kPage, 20 * kPage + 1);
   EXPECT_EQ(entry.tokens, alone.tokens);
-  EXPECT_EQ(entry.k_stacked, alone.k_stacked);
+  EXPECT_EQ(entry.k_rows, alone.k_rows);
   EXPECT_EQ(entry.v_rows, alone.v_rows);
   EXPECT_EQ(entry.v_rows_below, alone.v_rows_below);
 }
 
 TEST(KvCore, NeverWritesIntoASharedBlock) {
-  KvCore core{{}, kCrossbars, 1};
+  KvCore core{{}, kCrossbars, {}};
   write(core, 0, 0, 2 * kPage);
   core.keep(0, 1, 0, 2);
   core.adopt(1, 1);
