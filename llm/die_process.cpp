@@ -22,7 +22,7 @@ CoreId at_core(const Message& message) {
 }  // namespace
 
 DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv,
-                       const Foresight& foresight, Duration control_latency)
+                       const Foresight& foresight, Duration control_latency, wafer::RecordWindow recorded)
     : plan_{plan},
       geometry_{plan.wafer().geometry},
       core_model_{plan.wafer().core},
@@ -33,7 +33,8 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       control_latency_{control_latency},
       network_{geometry_, plan.wafer().noc, die},
       ledger_{plan.blocks(), plan.wafer().energy},
-      cores_(static_cast<std::size_t>(geometry_.cores_of_die())) {
+      cores_(static_cast<std::size_t>(geometry_.cores_of_die())),
+      packet_record_{recorded} {
   for (int i = 0; i < geometry_.cores_of_die(); ++i) {
     auto& core = cores_[static_cast<std::size_t>(i)];
     const auto& role = core.role = plan.role(geometry_.core_of_die(die, i));
@@ -140,6 +141,8 @@ void DieProcess::send(Message message, CoreId from, CoreId to, std::int64_t byte
   message.flits = static_cast<std::uint16_t>(plan_.wafer().noc.flits(bytes));
   count_buffer(message);
   traffic_.sent(message.flits);
+  if (to != wafer::DieNetwork::host_id(geometry_))
+    packet_record_.sent(scheduler_->now(), from, to, message.flits);
   wafer::Travel travel;
   const auto onward = network_.inject(from, to, message.flits, scheduler_->now(), travel);
   count_travel(message, travel);
@@ -195,6 +198,7 @@ void DieProcess::send_along_trees(Message message, const StationPlan& station, s
     message.head = static_cast<std::uint16_t>(i);
     count_buffer(message);
     traffic_.sent(message.flits, destinations);
+    packet_record_.sent(scheduler_->now(), station.trees[i], message.flits);
     wafer::Travel travel;
     const auto onward = network_.inject(station.trees[i], message.flits, scheduler_->now(), travel);
     count_travel(message, travel);

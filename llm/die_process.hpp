@@ -16,6 +16,7 @@
 #include "llm/message.hpp"
 #include "llm/pipeline_plan.hpp"
 #include "wafer/die_network.hpp"
+#include "wafer/packet_record.hpp"
 
 namespace ouro::llm {
 
@@ -42,8 +43,9 @@ class DieProcess final : public Die {
   ///            event; the controllers have the lowest LP number, so it sees all control events up to its own
   ///            time on any rank.
   /// @param foresight  of this rank's region
+  /// @param recorded   when sent packets are recorded
   DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv, const Foresight& foresight,
-             engine::Duration control_latency);
+             engine::Duration control_latency, wafer::RecordWindow recorded);
 
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
@@ -61,14 +63,15 @@ class DieProcess final : public Die {
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, collisions, ledger,
-           cores, traffic, scheduler] = *this;
-    engine::archive_fields(archive, network, collisions, ledger, traffic);
+           cores, traffic, record, scheduler] = *this;
+    engine::archive_fields(archive, network, collisions, ledger, traffic, record);
     for (auto& core : cores) archive& core;
   }
 
   wafer::DieId die() const override { return die_; }
   const WorkLedger& ledger() const override { return ledger_; }
   const Traffic& traffic() const override { return traffic_; }
+  const wafer::PacketRecord& packet_record() const { return packet_record_; }
   const wafer::DieNetwork& network() const { return network_; }
   const CoreUse& core_use(int core) const { return cores_[static_cast<std::size_t>(core)].use; }
   const KvCore* kv_core(int core) const;
@@ -208,6 +211,7 @@ class DieProcess final : public Die {
   WorkLedger ledger_;
   std::vector<Core> cores_;
   Traffic traffic_;
+  wafer::PacketRecord packet_record_;
   engine::Scheduler* scheduler_ = nullptr;  ///< of the event being handled
 };
 

@@ -47,6 +47,15 @@ engine::Duration read_control_latency(const Config& config, const wafer::WaferMo
   return latency;
 }
 
+wafer::RecordWindow read_recorded_packets(const Config& config, wafer::Fidelity fidelity) {
+  const auto until = config.at("output.record_packets_until");
+  const wafer::RecordWindow window{engine::Time{config.at("output.record_packets_from").as_duration()},
+                                   engine::Time{until.as_duration()}};
+  if (!window.is_empty() && fidelity == wafer::Fidelity::stage)
+    throw until.refusal("no packet moves at fidelity stage", "wafer.noc.fidelity \"packet\"");
+  return window;
+}
+
 /// Where the longest request is from.
 std::string source_of_lengths(const Config& config, const Experiment& experiment) {
   if (experiment.workload.lengths == LengthMode::trace) return experiment.summary.longest_where;
@@ -157,6 +166,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   experiment->mapping = read_mapping_options(config);
   experiment->workload = read_workload_options(config);
   experiment->routing = read_routing(config, experiment->model, experiment->workload.seed);
+  experiment->recorded_packets = read_recorded_packets(config, experiment->wafer.noc.fidelity);
   experiment->control_latency = read_control_latency(config, experiment->wafer);
   const auto candidates = config.at("serving.candidates_per_core").as_int(1, 65536);
   check_is_simulated(config, experiment->model);

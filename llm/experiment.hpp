@@ -10,6 +10,7 @@
 #include "llm/pipeline_plan.hpp"
 #include "llm/serving_controller.hpp"
 #include "llm/workload.hpp"
+#include "wafer/packet_record.hpp"
 #include "wafer/wafer_model.hpp"
 
 namespace ouro::llm {
@@ -26,6 +27,7 @@ struct Experiment {
   WorkloadSummary summary;  ///< of the whole workload, read once before the simulation
   ServingOptions serving;
   engine::Duration control_latency{};
+  wafer::RecordWindow recorded_packets;
   std::unique_ptr<PipelinePlan> plan;
 
   KvController make_kv_controller() const;

@@ -67,7 +67,8 @@ std::unique_ptr<Die> System::make_die(wafer::DieId id) {
   const auto control_latency = experiment_.control_latency;
   if (stage_timing_)
     return std::make_unique<StageProcess>(plan, id, *stage_timing_, controller_->kv(), control_latency);
-  auto die = std::make_unique<DieProcess>(plan, id, controller_->kv(), foresight_, control_latency);
+  auto die = std::make_unique<DieProcess>(plan, id, controller_->kv(), foresight_, control_latency,
+                                          experiment_.recorded_packets);
   packet_dies_.push_back(die.get());
   return die;
 }

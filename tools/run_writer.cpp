@@ -178,6 +178,7 @@ void RunWriter::write_progress(const llm::ServingController& controller, engine:
 void RunWriter::write_results(const llm::System& system, const RunStatistics& statistics) {
   write_cores(system);
   if (follows_packets()) write_links(system);
+  if (!experiment_.recorded_packets.is_empty()) write_packets(system);
   write_stages(system, statistics);
   write_experts(system);
   write_energy(statistics);
@@ -273,6 +274,39 @@ void RunWriter::write_links(const llm::System& system) {
   file_.write_scattered<std::int64_t>(
       {"/links/waited_ps", "ps", "sum over packets of their waiting for the link"}, waited, rows, total,
       {kPorts});
+}
+
+void RunWriter::write_packets(const llm::System& system) {
+  std::vector<std::uint64_t> first(static_cast<std::size_t>(experiment_.wafer.geometry.dies()) + 1);
+  for (const auto* die : system.packet_dies())
+    first[die->die().value() + 1] = die->packet_record().packets().size();
+  MPI_Allreduce(MPI_IN_PLACE, first.data(), static_cast<int>(first.size()), MPI_UINT64_T, MPI_SUM, comm_);
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  std::map<wafer::DieId, const llm::DieProcess*> dies;
+  for (const auto* die : system.packet_dies()) dies[die->die()] = die;
+  const auto write = [&]<class T>(T, const char* name, const char* unit, const char* meaning,
+                                  const auto& get) {
+    std::vector<T> values;
+    std::vector<std::size_t> rows;
+    for (const auto& [id, die] : dies) {
+      auto row = first[id.value()];
+      for (const auto& packet : die->packet_record().packets()) {
+        rows.push_back(row++);
+        values.push_back(static_cast<T>(get(packet)));
+      }
+    }
+    file_.write_scattered<T>({fmt::format("/packets/{}", name), unit, meaning}, values, rows, first.back());
+  };
+  using Packet = wafer::SentPacket;
+  write(std::int64_t{}, "created_ps", "ps",
+        "a packet between cores is in the output buffer of its core; by die, then in the order of sending",
+        [](const Packet& packet) { return engine::picoseconds(packet.created); });
+  write(std::int32_t{}, "from", "1", "number of the core that sent it",
+        [](const Packet& packet) { return packet.from; });
+  write(std::int32_t{}, "to", "1",
+        "number of the core it goes to; a multicast has a row for each end of its tree",
+        [](const Packet& packet) { return packet.to; });
+  write(std::int32_t{}, "flits", "flit", "its length", [](const Packet& packet) { return packet.flits; });
 }
 
 void RunWriter::write_stages(const llm::System& system, const RunStatistics& statistics) {

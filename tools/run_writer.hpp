@@ -39,6 +39,7 @@ class RunWriter {
   void append_tokens(const std::vector<llm::TokenRecord>& records);
   void write_cores(const llm::System& system);
   void write_links(const llm::System& system);
+  void write_packets(const llm::System& system);
   void write_stages(const llm::System& system, const RunStatistics& statistics);
   void write_experts(const llm::System& system);
   void write_energy(const RunStatistics& statistics);

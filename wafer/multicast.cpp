@@ -1,5 +1,6 @@
 #include "wafer/multicast.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <utility>
@@ -32,6 +33,22 @@ MulticastTree::MulticastTree(const Geometry& geometry, CoreId source, std::span<
   for (const auto core : destinations) ways.push_back({core, routing.waypoint(source, core)});
   segments_.push_back({geometry.die_of(source), {}});
   grow({geometry, routing}, {0, -1, geometry.coordinate(source)}, std::move(ways));
+}
+
+std::vector<CoreId> MulticastTree::ends() const {
+  std::vector<CoreId> ends;
+  for (const auto& segment : segments_) {
+    const auto goes_on_from = [&](std::int16_t parent) {
+      return std::ranges::any_of(segment.steps, [=](const MulticastStep& step) {
+        return step.parent == parent && step.end != MulticastStep::End::core;
+      });
+    };
+    for (const auto& step : segment.steps) {
+      if (step.end == MulticastStep::End::core && !goes_on_from(step.parent))
+        ends.emplace_back(static_cast<CoreId::Value>(step.target));
+    }
+  }
+  return ends;
 }
 
 void MulticastTree::grow(const Wafer& wafer, Branch from, std::vector<Destination> destinations) {

@@ -43,6 +43,8 @@ class MulticastTree {
   CoreId source() const { return source_; }
   const MulticastSegment& segment(std::uint32_t index) const { return segments_[index]; }
   std::size_t segments() const { return segments_.size(); }
+  /// The destinations beyond which the tree does not go on.
+  std::vector<CoreId> ends() const;
 
  private:
   struct Branch {

@@ -7,15 +7,12 @@
 #include <cmath>
 
 #include "engine/config.hpp"
-#include "engine/csv.hpp"
+#include "wafer/noc_trace.hpp"
 
 namespace ouro::wafer {
 namespace {
 
 using engine::Config;
-using engine::InputError;
-
-constexpr int kMostFlits = 65535;
 
 CoreId hotspot_destination(const Geometry& geometry, const engine::RandomKey& key, std::uint64_t draw) {
   const auto cores = static_cast<std::uint64_t>(geometry.cores());
@@ -39,40 +36,6 @@ TrafficPattern read_pattern(const Config& config, const Geometry& geometry) {
         "as many columns as rows");
   }
   return pattern;
-}
-
-std::vector<TracedPacket> read_trace(const Config& config, const Geometry& geometry, const Faults& faults) {
-  const std::string file = config.at("traffic.trace_file").as_string();
-  if (file.empty()) throw config.at("traffic.trace_file").refusal("no file is named", "a CSV file");
-  engine::CsvReader rows{engine::open_text(file), file};
-  const auto column = [&](std::string_view name) {
-    const auto found = rows.find_column(name);
-    if (!found) {
-      throw InputError{rows.where(), fmt::format("no column '{}'", name),
-                       "a trace has the columns packet, t_create, src, dst, size_flits"};
-    }
-    return *found;
-  };
-  const auto number = column("packet"), created = column("t_create"), from = column("src"),
-             to = column("dst"), flits = column("size_flits");
-  std::vector<TracedPacket> trace;
-  while (rows.next()) {
-    const auto core = [&](std::size_t field) {
-      const CoreId id{static_cast<CoreId::Value>(rows.whole_number(field, 0, geometry.cores() - 1))};
-      if (!faults.core_is_dead(id)) return id;
-      throw InputError{rows.where(),
-                       fmt::format("{}: core {} is dead", rows.column_name(field), rows.field(field)),
-                       "a packet goes from and to live cores"};
-    };
-    trace.push_back({rows.whole_number(number, 0, std::int64_t{1} << 40),
-                     rows.whole_number(created, 0, kLongestStudy), core(from), core(to),
-                     static_cast<int>(rows.whole_number(flits, 1, kMostFlits))});
-  }
-  if (trace.empty()) throw InputError{file, "has no packets", "a row for each packet"};
-  std::sort(trace.begin(), trace.end(), [](const TracedPacket& a, const TracedPacket& b) {
-    return std::tie(a.created, a.number) < std::tie(b.created, b.number);
-  });
-  return trace;
 }
 
 }  // namespace
@@ -123,11 +86,11 @@ NocTraffic read_noc_traffic(const Config& config, const Geometry& geometry, cons
   traffic.seed = static_cast<std::uint64_t>(config.at("traffic.seed").as_int(0));
   if (load == "trace") {
     traffic.load = NocTraffic::Load::trace;
-    traffic.trace = read_trace(config, geometry, faults);
+    traffic.trace = read_noc_trace(config.at("traffic.trace_file"), geometry, faults);
     return traffic;
   }
   traffic.pattern = read_pattern(config, geometry);
-  traffic.packet_flits = static_cast<int>(config.at("traffic.packet_flits").as_int(1, kMostFlits));
+  traffic.packet_flits = static_cast<int>(config.at("traffic.packet_flits").as_int(1, kMostPacketFlits));
   if (load == "batch") {
     traffic.load = NocTraffic::Load::batch;
     traffic.packets_per_core = config.at("traffic.packets_per_core").as_int(1, 1'000'000);

@@ -77,6 +77,7 @@ struct NocTraffic {
   Faults faults;                    ///< dead cores create no packets, and none for them is created
 };
 
+inline constexpr int kMostPacketFlits = 65535;
 inline constexpr Cycle kLongestStudy = 1'000'000'000;  // cycles
 
 /// Whether a core's link can be offered so many flits a cycle.

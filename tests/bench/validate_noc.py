@@ -288,7 +288,42 @@ def packet(directory, network, part):
     return []
 
 
-TABLES = {"packet": packet, "zero_load": zero_load, "stream": stream, "trace": traces, "batch": batch, "curves": curves,
+# name, workload, window of recorded packets
+RECORDED_CASES = (("a prompt, 32 tokens at a time", {"requests": 1, "prompt_tokens": 200, "output_tokens": 1, "prefill_window": 32}, (400, 450)),
+                  ("prompts fill the pipeline", {"requests": 2, "prompt_tokens": 400, "output_tokens": 1}, (400, 450)),
+                  ("16 sequences decode", {"requests": 16, "prompt_tokens": 16, "output_tokens": 16}, (2000, 2100)),
+                  ("64 sequences decode", {"requests": 64, "prompt_tokens": 16, "output_tokens": 16}, (3500, 3550)))
+
+
+def recorded(directory, network, part):
+    """What LLaMA-13B sends on the default wafer, at both fidelities: printed as rows of a Markdown table."""
+    print("| traffic of LLaMA-13B | packets | mean flits | busiest link | mean latency, flit | mean latency, packet | p99 latency | last arrival |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, workload, (begin, end) in part_of(RECORDED_CASES, part):
+        settings = {f"{'serving' if key == 'prefill_window' else 'workload'}.{key}": value for key, value in workload.items()}
+        settings |= {"model.name": "llama-13b", "workload.lengths": "fixed", "output.record_packets_from": f"{begin} us",
+                     "output.record_packets_until": f"{end} us"}
+        (network.path / "llama.toml").write_text("")
+        command = [PROGRAM, "run", "llama.toml", "--out", "run.h5", "--force"]
+        command += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        subprocess.run(command, cwd=network.path, check=True, capture_output=True)
+        with h5py.File(network.path / "run.h5") as file:
+            flits = file["packets/flits"][:]
+        found = {}
+        for fidelity in ("flit", "packet"):
+            command = [PROGRAM, "noc", "llama.toml", "--out", "study.h5", "--force", "--set", "traffic.load=trace", "--set",
+                       "traffic.trace_file=run.h5", "--set", f"wafer.noc.fidelity={fidelity}"]
+            subprocess.run(command, cwd=network.path, check=True, capture_output=True)
+            with h5py.File(network.path / "study.h5") as file:
+                found[fidelity] = {name: float(file["noc"][name][0]) for name in ("mean_latency", "p99_latency", "completion")}
+                busiest = file["noc/link_flits"][:].max() / found[fidelity]["completion"]
+        by = {key: 100 * (found["packet"][key] / found["flit"][key] - 1) for key in found["flit"]}
+        print(f"| {name} | {len(flits)} | {flits.mean():.1f} | {100 * busiest:.0f} % | {found['flit']['mean_latency']:.2f} cycles | {by['mean_latency']:+.2f} % "
+              f"| {by['p99_latency']:+.2f} % | {by['completion']:+.2f} % |", flush=True)
+    return []
+
+
+TABLES = {"packet": packet, "recorded": recorded, "zero_load": zero_load, "stream": stream, "trace": traces, "batch": batch, "curves": curves,
           "saturation": saturation}
 
 

@@ -5,7 +5,7 @@ import unittest
 import h5py
 import numpy
 
-from ouroboros_program import ProgramTest, assign, errors
+from ouroboros_program import WAFER, ProgramTest, assign, errors
 
 MESH = """
 [wafer]
@@ -50,6 +50,40 @@ class OneAnswer(NocTest):
                 self.noc("r.h5", "--force", *arguments, *more, ranks=ranks)
                 diff = self.call("diff", "r1.h5", "r.h5")
                 self.assertEqual(diff.returncode, 0, f"{fidelity} on {ranks} ranks: {diff.stdout}{diff.stderr}")
+
+
+class Recorded(NocTest):
+    def setUp(self):
+        super().setUp()
+        self.experiment('lengths = "fixed"\nprompt_tokens = 6\noutput_tokens = 3\nrequests = 2\n')
+        self.write("mesh.toml", WAFER)
+        self.replay = assign("traffic.load=trace", "traffic.trace_file=run.h5")
+
+    def test_sends_the_packets_of_a_run_again(self):
+        recorded = assign("wafer.noc.multicast=unicast", "output.record_packets_until=1 s")
+        self.run_ok("run.h5", *recorded)
+        self.run_ok("run-3.h5", *recorded, ranks=3)
+        diff = self.call("diff", "run.h5", "run-3.h5")
+        self.assertEqual(diff.returncode, 0, diff.stdout)
+        with h5py.File(self.path / "run.h5") as run:
+            packets = {name: run["packets"][name][:] for name in run["packets"]}
+            sent = run["links/flits"][:, list(run["links/port_names"].asstr()).index("from_core")]
+            to_host = run["cores/role"][:] == list(run["cores/role_names"].asstr()).index("lm_head")
+        to_host[packets["from"][packets["created_ps"].argmin()]] = True  # gives its credits back to the host
+        counted = numpy.bincount(packets["from"], packets["flits"], len(sent))
+        self.assertGreater(sent[~to_host].sum(), 1000)
+        numpy.testing.assert_array_equal(counted[~to_host], sent[~to_host])
+        for fidelity in ("packet", "flit"):
+            self.noc(f"{fidelity}.h5", *self.replay, *assign(f"wafer.noc.fidelity={fidelity}"))
+            with h5py.File(self.path / f"{fidelity}.h5") as noc:
+                self.assertEqual(noc["noc/packets"][0], len(packets["to"]))
+
+    def test_refuses_other_runs(self):
+        self.run_ok("run.h5")
+        self.refused("run.h5: has no recorded packets", *self.replay)
+        self.run_ok("run.h5", "--force", *assign("output.record_packets_from=1 us", "output.record_packets_until=2 us"))
+        self.refused("run.h5: its packets are of another grid of cores; a run on 12 x 8 cores",
+                     *self.replay, *assign("wafer.die_columns=4"))
 
 
 class Theory(NocTest):

@@ -12,7 +12,8 @@ NAMES = re.compile(r"`([\w/]+)`")
 SIZES = {"C": 72, "B": MODEL["num_hidden_layers"], "D": 6, "N": 2}  # others are lengths of lists
 TYPES = {"text": "S", "int64": "i8", "int32": "i4", "uint64": "u8", "uint8": "u1", "float64": "f8"}
 ONLY_PACKET = {"cores/crossbars_busy_ps", "cores/sfu_busy_ps", "cores/macs", "cores/kv_blocks_peak",
-               "links/port_names", "links/flits", "links/waited_ps", "kv/collisions"}
+               "links/port_names", "links/flits", "links/waited_ps", "kv/collisions",
+               "packets/created_ps", "packets/from", "packets/to", "packets/flits"}
 
 
 class Section:
@@ -103,9 +104,9 @@ class ResultsPage(ProgramTest):
         return all(length in (None, extent) for length, extent in zip(known, shape, strict=True))
 
     def test_a_run_has_what_the_page_says(self):
-        self.run_ok("run.h5", ranks=2)
+        self.run_ok("run.h5", *assign("output.record_packets_until=1 s"), ranks=2)
         with h5py.File(self.path / "run.h5") as file:
-            sizes = SIZES | {"R": 3, "T": len(file["tokens/number"])}
+            sizes = SIZES | {"R": 3, "T": len(file["tokens/number"]), "K": len(file["packets/from"])}
             self.expect_page(file, self.of_run.datasets, self.of_run.attributes, sizes)
 
     def test_a_run_at_fidelity_stage_lacks_what_the_page_says(self):

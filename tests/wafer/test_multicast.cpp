@@ -45,6 +45,13 @@ LinkSet ways(const Multicast& multicast) {
   return links;
 }
 
+/// Destinations through which no way to another one goes.
+std::set<CoreId> ends_of(const Multicast& multicast) {
+  std::set<CoreId> ends{multicast.destinations.begin(), multicast.destinations.end()};
+  for (const auto& [from, direction] : ways(multicast)) ends.erase(kGeometry.core_at(from));
+  return ends;
+}
+
 LinkSet used_links(const SmallWafer& wafer) {
   LinkSet links;
   for (CoreId::Value core = 0; core < static_cast<CoreId::Value>(kGeometry.cores()); ++core) {
@@ -84,6 +91,12 @@ TEST_P(RandomMulticast, TakesEachLinkOfTheDimensionOrderWaysOnce) {
     if (kGeometry.die_of(at) != kGeometry.die_of(step(at, direction))) ++borders;
   }
   EXPECT_EQ(wafer.travel().crossing_bits, 256 * kFlits * borders);
+}
+
+TEST_P(RandomMulticast, EndsWhereNoWayGoesOn) {
+  const auto multicast = random_multicast(GetParam());
+  const MulticastTree tree{kGeometry, multicast.source, multicast.destinations};
+  EXPECT_THAT(tree.ends(), ::testing::UnorderedElementsAreArray(ends_of(multicast)));
 }
 
 TEST_P(RandomMulticast, IsAsFastAsALonePacketToEachDestinationInAnIdleNetwork) {
