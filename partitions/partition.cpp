@@ -1,10 +1,6 @@
 #include "partitions/partition.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-
-#include "engine/error.hpp"
 
 namespace ouro::partitions {
 namespace {
@@ -48,29 +44,6 @@ void split(Partition& partition, const wafer::Geometry& geometry, Rectangle part
   split(partition, geometry, right, first_rank + first, ranks - first);
 }
 
-Partition read_list(const engine::Setting& setting, const wafer::Geometry& geometry, int ranks) {
-  const auto regions = setting.as_int_list();
-  if (regions.size() != static_cast<std::size_t>(geometry.dies())) {
-    throw setting.refusal(fmt::format("has {} regions for {} dies", regions.size(), geometry.dies()),
-                          "one for each die, row by row");
-  }
-  std::vector<bool> used(static_cast<std::size_t>(ranks), false);
-  Partition partition;
-  for (const auto region : regions) {
-    if (region < 0 || region >= ranks) {
-      throw setting.refusal(fmt::format("{} is not a rank of this run", region),
-                            fmt::format("ranks are 0 to {}", ranks - 1));
-    }
-    used[static_cast<std::size_t>(region)] = true;
-    partition.push_back(static_cast<int>(region));
-  }
-  const auto idle = std::find(used.begin(), used.end(), false);
-  if (idle != used.end()) {
-    throw setting.refusal(fmt::format("gives rank {} no die", idle - used.begin()), "every rank needs one");
-  }
-  return partition;
-}
-
 }  // namespace
 
 Partition by_rows(const wafer::Geometry& geometry, int ranks) {
@@ -88,18 +61,6 @@ Partition by_rectangles(const wafer::Geometry& geometry, int ranks) {
   Partition partition(static_cast<std::size_t>(geometry.dies()));
   split(partition, geometry, {0, 0, geometry.die_columns, geometry.die_rows}, 0, ranks);
   return partition;
-}
-
-Partition read_partition(const engine::Config& config, const wafer::Geometry& geometry, int ranks) {
-  if (ranks > geometry.dies()) {
-    throw engine::InputError{
-        "", fmt::format("{} ranks are more than the {} dies that can be shared out", ranks, geometry.dies()),
-        fmt::format("the largest useful number is {}", geometry.dies())};
-  }
-  const auto method = config.at("partition.method").as_choice({"rows", "rectangles", "list"});
-  if (method == "rectangles") return by_rectangles(geometry, ranks);
-  if (method == "list") return read_list(config.at("partition.regions"), geometry, ranks);
-  return by_rows(geometry, ranks);
 }
 
 }  // namespace ouro::partitions

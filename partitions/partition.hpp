@@ -2,7 +2,6 @@
 
 #include <vector>
 
-#include "engine/config.hpp"
 #include "wafer/geometry.hpp"
 
 namespace ouro::partitions {
@@ -17,11 +16,5 @@ Partition by_rows(const wafer::Geometry& geometry, int ranks);
 /// The grid cut in two again and again, across its longer side, in proportion to the ranks of each part.
 /// Where a part has more ranks than the cut leaves dies on one side, the cut moves.
 Partition by_rectangles(const wafer::Geometry& geometry, int ranks);
-
-/// Reads section [partition].
-///
-/// @throws InputError  if there are more ranks than dies (says the largest useful number), or the list of
-///                     regions does not give each rank a die
-Partition read_partition(const engine::Config& config, const wafer::Geometry& geometry, int ranks);
 
 }  // namespace ouro::partitions

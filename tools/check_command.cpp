@@ -6,7 +6,7 @@
 
 #include "llm/experiment.hpp"
 #include "llm/fault_report.hpp"
-#include "partitions/partition.hpp"
+#include "partitions/read_partition.hpp"
 #include "tools/run_settings.hpp"
 #include "tools/workload_command.hpp"
 
@@ -15,7 +15,7 @@ namespace ouro::tools {
 void check(const ConfigurationArguments& arguments) {
   const auto config = load_configuration(arguments);
   const auto experiment = llm::read_experiment(config);
-  partitions::read_partition(config, experiment->wafer.geometry, 1);
+  partitions::read_partition(config, *experiment, 1);
   read_run_settings(config);
   config.print(std::cout);
   const auto& plan = *experiment->plan;

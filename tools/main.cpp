@@ -17,6 +17,7 @@
 #include "tools/diff_command.hpp"
 #include "tools/map_command.hpp"
 #include "tools/noc_command.hpp"
+#include "tools/partition_command.hpp"
 #include "tools/project_command.hpp"
 #include "tools/report_command.hpp"
 #include "tools/run_command.hpp"
@@ -88,6 +89,14 @@ void add_output(CLI::App& command, std::filesystem::path& out, bool& force, cons
   command.add_flag("--force", force, "overwrite the result file");
 }
 
+/// As an assignment, so that it is part of the configuration.
+void add_partition_from(CLI::App& command, std::vector<std::string>& assignments) {
+  command.add_option_function<std::string>(
+      "--partition-from",
+      [&assignments](const std::string& run) { assignments.push_back("partition.from=" + run); },
+      "RUN.h5, an earlier run: its events a die decide, not those expected");
+}
+
 /// The command line: each command adds its options, and what to do when it is the one that is called.
 class Program {
  public:
@@ -99,6 +108,7 @@ class Program {
     add_noc();
     add_validate();
     add_map();
+    add_partition();
     add_check();
     add_workload();
     add_diff();
@@ -153,6 +163,7 @@ class Program {
     command.add_option("FILE.toml", run_.configuration.file, "the experiment; not with --restart");
     add_assignments(command, run_.configuration.assignments);
     add_output(command, run_.out, run_.force, ".h5");
+    add_partition_from(command, run_.configuration.assignments);
     command.add_flag("--profile", run_.profile, "say where the wall time went, and what limits the run");
     command.add_option("--restart", run_.restart,
                        "go on from this checkpoint, on any number of ranks; the configuration is in it, and "
@@ -209,6 +220,19 @@ class Program {
                        "look for the optimum for so many seconds, on up to about 15 cores");
     on_all_ranks_do(command, [this](MPI_Comm comm, spdlog::logger& logger) {
       return ouro::tools::map(map_, comm, logger);
+    });
+  }
+
+  void add_partition() {
+    auto& command =
+        add("partition", "Says which rank would simulate which die, and what that is expected to cost");
+    add_configuration(command, partition_.configuration);
+    command.add_option("--ranks", partition_.ranks, "how many; default: 2")->check(CLI::PositiveNumber);
+    add_partition_from(command, partition_.configuration.assignments);
+    command.add_flag("--json", partition_.json, "print JSON instead of a table");
+    alone_do(command, [this] {
+      ouro::tools::partition(partition_);
+      return 0;
     });
   }
 
@@ -335,6 +359,7 @@ class Program {
   ouro::tools::NocArguments noc_;
   ouro::tools::ValidateArguments validate_;
   ouro::tools::MapArguments map_;
+  ouro::tools::PartitionArguments partition_;
   ConfigurationArguments check_;
   ConfigurationArguments workload_;
   ouro::tools::DiffArguments diff_;

@@ -9,6 +9,7 @@
 #include "engine/error.hpp"
 #include "engine/mpi.hpp"
 #include "engine/results_file.hpp"
+#include "partitions/read_partition.hpp"
 #include "tools/noc_study.hpp"
 #include "tools/run_settings.hpp"
 #include "tools/run_statistics.hpp"

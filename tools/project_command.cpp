@@ -16,7 +16,7 @@
 #include "engine/virtual_cluster.hpp"
 #include "llm/experiment.hpp"
 #include "llm/system.hpp"
-#include "partitions/partition.hpp"
+#include "partitions/read_partition.hpp"
 #include "tools/configuration.hpp"
 #include "tools/run_settings.hpp"
 
@@ -227,7 +227,7 @@ void project(const ProjectArguments& arguments) {
   std::vector<partitions::Partition> partitions;
   partitions.reserve(all_ranks.size());
   for (const int ranks : all_ranks)
-    partitions.push_back(partitions::read_partition(config, experiment->wafer.geometry, ranks));
+    partitions.push_back(partitions::read_partition(config, *experiment, ranks));
 
   print_head(result, *experiment, settings, costs);
   std::vector<Row> rows;

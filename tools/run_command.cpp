@@ -14,7 +14,7 @@
 #include "engine/verification.hpp"
 #include "llm/experiment.hpp"
 #include "llm/fault_report.hpp"
-#include "partitions/partition.hpp"
+#include "partitions/read_partition.hpp"
 #include "tools/checkpoint.hpp"
 #include "tools/checkpoint_timetable.hpp"
 #include "tools/pace.hpp"
@@ -98,8 +98,7 @@ Prepared prepare(const RunArguments& arguments, MPI_Comm comm) {
   prepared.inputs = read_input_files(config);
   prepared.checkpoint_at =
       read_checkpoint_at(arguments.checkpoint_at, prepared.restart ? prepared.restart->reached() : Time{});
-  prepared.partition =
-      partitions::read_partition(config, prepared.experiment->wafer.geometry, engine::mpi_size(comm));
+  prepared.partition = partitions::read_partition(config, *prepared.experiment, engine::mpi_size(comm));
   prepared.settings = read_run_settings(config);
   return prepared;
 }
@@ -167,7 +166,7 @@ class Simulation {
     writer_.append_finished(system_.controller());
     writer_.write_results(system_, statistics);
     const auto engine_report = report(wall);
-    writer_.write_engine(engine_report, prepared_.partition);
+    writer_.write_engine(engine_report, system_.region());
     prepared_.file->commit();
     if (engine::mpi_rank(comm_) == 0) print_summary(std::cout, read_figures(engine::ResultsReader{path_}));
     if (profile) print_profile(std::cout, comm_, engine_report);
@@ -281,6 +280,7 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
   constexpr int kInputAtFault = 2;
   Prepared prepared;
   if (!succeed_together(comm, logger, [&] { prepared = prepare(arguments, comm); })) return kInputAtFault;
+  partitions::take_from_rank_0(prepared.partition, comm);
   std::filesystem::path path;
   const auto open = [&] {
     path = output_path(arguments);

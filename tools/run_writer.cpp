@@ -459,7 +459,19 @@ void RunWriter::write_timeline(const llm::ServingController& controller, const R
         statistics.busy.shift, statistics.busy.values, {llm::kStageCount});
 }
 
-void RunWriter::write_engine(const EngineReport& report, const std::vector<int>& rank_of_die) {
+/// Replicated LPs count once, as rank 0 has them.
+void RunWriter::write_lp_events(const engine::Region& region) {
+  std::vector<std::uint64_t> events(region.placement().size(), 0);
+  for (const auto& report : region.reports()) {
+    if (!report.replicated || is_root_) events[report.id.value()] = report.events;
+  }
+  MPI_Allreduce(MPI_IN_PLACE, events.data(), static_cast<int>(events.size()), MPI_UINT64_T, MPI_SUM, comm_);
+  write_whole<std::uint64_t>(
+      {"/engine/lp_events", "1", "events handled by the controllers, the host interface, and each die"},
+      events);
+}
+
+void RunWriter::write_engine(const EngineReport& report, const engine::Region& region) {
   const auto ranks = static_cast<std::size_t>(engine::mpi_size(comm_));
   const auto rank = static_cast<std::size_t>(engine::mpi_rank(comm_));
   file_.set_attribute("/engine", "ranks", static_cast<std::int64_t>(ranks));
@@ -490,8 +502,10 @@ void RunWriter::write_engine(const EngineReport& report, const std::vector<int>&
   each("promise_slack_ps", "ps", "mean over them of their earliest event's time less the promise",
        cost.promises_tested == 0 ? 0.0 : cost.slack_ps / static_cast<double>(cost.promises_tested));
   each("peak_memory_mb", "MB", "largest resident memory", peak_memory_mb());
+  const auto dies = region.placement().begin() + llm::kFirstDieLp;
   write_whole<std::int32_t>({"/engine/rank_of_die", "1", "rank that simulated each die"},
-                            {rank_of_die.begin(), rank_of_die.end()});
+                            {dies, region.placement().end()});
+  write_lp_events(region);
 }
 
 }  // namespace ouro::tools

@@ -29,7 +29,7 @@ class RunWriter {
   void write_progress(const llm::ServingController& controller, engine::Time reached);
 
   void write_results(const llm::System& system, const RunStatistics& statistics);
-  void write_engine(const EngineReport& report, const std::vector<int>& rank_of_die);
+  void write_engine(const EngineReport& report, const engine::Region& region);
 
  private:
   /// Whether cores and links were simulated one by one.
@@ -45,6 +45,7 @@ class RunWriter {
   void write_energy(const RunStatistics& statistics);
   void write_kv(const llm::ServingController& controller, const RunStatistics& statistics);
   void write_limits(const llm::ServingTotals& totals);
+  void write_lp_events(const engine::Region& region);
   void write_timeline(const llm::ServingController& controller, const RunStatistics& statistics);
 
   template <class T>

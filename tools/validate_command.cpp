@@ -13,7 +13,7 @@
 #include "engine/synchronizer.hpp"
 #include "llm/experiment.hpp"
 #include "llm/system.hpp"
-#include "partitions/partition.hpp"
+#include "partitions/read_partition.hpp"
 #include "tools/run_quantities.hpp"
 #include "tools/run_settings.hpp"
 #include "tools/run_statistics.hpp"
@@ -46,7 +46,7 @@ Prepared prepare(ConfigurationArguments arguments, const std::string& fidelity, 
   arguments.assignments.push_back("wafer.noc.fidelity=" + fidelity);
   const auto config = load_configuration(arguments);
   auto experiment = llm::read_experiment(config);
-  auto partition = partitions::read_partition(config, experiment->wafer.geometry, engine::mpi_size(comm));
+  auto partition = partitions::read_partition(config, *experiment, engine::mpi_size(comm));
   return {std::move(experiment), std::move(partition), read_run_settings(config)};
 }
 
@@ -124,6 +124,7 @@ int validate(const ValidateArguments& arguments, MPI_Comm comm, spdlog::logger& 
 
   Runs runs;
   for (std::size_t i = 0; i < prepared.size(); ++i) {
+    partitions::take_from_rank_0(prepared[i].partition, comm);
     logger.info("{} at fidelity {}", prepared[i].experiment->model.name, arguments.fidelities[i]);
     runs.push_back(measure(prepared[i], comm));
   }

@@ -8,6 +8,7 @@
 #include "engine/error.hpp"
 #include "partitions/embedded.hpp"
 #include "partitions/partition.hpp"
+#include "partitions/read_partition.hpp"
 
 namespace ouro::partitions {
 namespace {
@@ -144,6 +145,11 @@ TEST(ReadPartition, TakesADieForEachRankAndRefusesOneMore) {
     EXPECT_EQ(refusal(kWafer, 64, {"partition.method=" + method}),
               "64 ranks are more than the 63 dies that can be shared out; the largest useful number is 63");
   }
+}
+
+TEST(ReadPartition, RefusesMethodsThatNeedAModelWhereThereIsNone) {
+  EXPECT_EQ(refusal(kSmall, 2, {"partition.method=metis"}),
+            "--set partition.method: 'metis' needs the work of a model; rows, rectangles or list");
 }
 
 TEST(ReadPartition, RefusesAListOfAnotherLengthThanTheWafer) {
