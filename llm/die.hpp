@@ -36,7 +36,7 @@ class Die : public engine::LogicalProcess {
   virtual const WorkLedger& ledger() const = 0;
   virtual const Traffic& traffic() const = 0;
 
-  /// Of the station with that number; nullptr if its home core is on another die.
+  /// Of the station with that number while its home core was on this die; nullptr if it never was.
   virtual const StationUse* station_use(int station) const = 0;
 
   /// Whether nothing is under way and no KV is held, as it must be at the end of a run.

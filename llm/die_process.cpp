@@ -37,26 +37,16 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       packet_record_{recorded} {
   for (int i = 0; i < geometry_.cores_of_die(); ++i) {
     auto& core = cores_[static_cast<std::size_t>(i)];
-    const auto& role = core.role = plan.role(geometry_.core_of_die(die, i));
-    if (role.home_of >= 0) {
-      core.station = std::make_unique<Station>();
-      core.station->number = role.home_of;
-      core.station->credits = plan.window();
-      const auto& station = station_plan(role.home_of);
-      if (station.routes)
-        core.station->use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
-    }
-    if (role.kv_ring >= 0) {
-      core.attention =
-          std::make_unique<Attention>(KvCore{core_model_, plan.kv_crossbars(role.kv_ring), head_});
-    }
+    take_role(core, geometry_.core_of_die(die, i));
+    if (core.role.kv_ring >= 0) core.attention = make_attention(core.role);
   }
 }
 
 engine::Channels DieProcess::channels() const {
   const auto& noc = plan_.wafer().noc;
   engine::Channels channels;
-  if (geometry_.die_of(plan_.stations().back().home) == die_)
+  // where cores fail, homes move and all dies answer the controllers
+  if (geometry_.die_of(plan_.stations().back().home) == die_ || !plan_.wafer().failures.empty())
     channels.to.push_back({kControllerLp, control_latency_});
   for (const auto direction : wafer::kDirections) {
     const auto neighbour = geometry_.neighbour(die_, direction);
@@ -69,6 +59,7 @@ engine::Channels DieProcess::channels() const {
 void DieProcess::handle(const engine::Event& event, engine::Scheduler& scheduler) {
   scheduler_ = &scheduler;
   const auto message = event.as<Message>();
+  if (message.kind <= MessageKind::credit && message.number < first_number_) return discard(message);
   switch (message.kind) {
     case MessageKind::packet: {
       wafer::Travel travel;
@@ -111,6 +102,18 @@ void DieProcess::handle(const engine::Event& event, engine::Scheduler& scheduler
       for (auto& core : cores_) {
         if (core.attention) change_kv(core.attention->kv, message);
       }
+      break;
+    case MessageKind::flush:
+      flush(message.number);
+      break;
+    case MessageKind::rewind:
+      rewind_kv(message);
+      break;
+    case MessageKind::move:
+      move_weights(message);
+      break;
+    case MessageKind::remapped:
+      take_roles();
       break;
     default:
       throw engine::ContractError{name() + " got a message for another LP"};
@@ -241,6 +244,9 @@ void DieProcess::arrive(const Message& message, CoreId core_id, Time tail) {
       scheduler_->send_at(scheduler_->self(), tail, credit);
       break;
     }
+    case Cargo::weights:
+      take_weights(message, core_id, tail);
+      break;
     case Cargo::candidates:
       throw engine::ContractError{"candidates for the host arrived at a core"};
   }
@@ -565,7 +571,9 @@ void DieProcess::head_done(const Message& message) {
 
 const StationUse* DieProcess::station_use(int station) const {
   const bool here = plan_.die_of_home(static_cast<std::size_t>(station)) == die_;
-  return here ? &core(station_plan(station).home).station->use : nullptr;
+  if (here) return &core(station_plan(station).home).station->use;
+  const auto past = past_use_.find(station);
+  return past == past_use_.end() ? nullptr : &past->second;
 }
 
 const KvCore* DieProcess::kv_core(int core_index) const {

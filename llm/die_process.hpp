@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -63,8 +64,9 @@ class DieProcess final : public Die {
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, collisions, ledger,
-           cores, traffic, record, scheduler] = *this;
-    engine::archive_fields(archive, network, collisions, ledger, traffic, record);
+           cores, traffic, record, first_number, past_use, scheduler] = *this;
+    if constexpr (Archive::is_loading::value) take_roles();  // of the plan that the controllers came to
+    engine::archive_fields(archive, network, collisions, ledger, traffic, record, first_number, past_use);
     for (auto& core : cores) archive& core;
   }
 
@@ -189,6 +191,18 @@ class DieProcess final : public Die {
   void head_done(const Message& message);
   bool is_newest(const Token& token, int head, wafer::CoreId core) const;
 
+  // after a failure
+  void discard(const Message& message);
+  void flush(std::uint32_t first_number);
+  void empty(Station& station) const;
+  void answer_controllers(engine::Time from);
+  void rewind_kv(const Message& message);
+  void move_weights(const Message& message);
+  void take_weights(const Message& message, wafer::CoreId core, engine::Time tail);
+  void take_roles();
+  std::unique_ptr<Attention> make_attention(const CoreRole& role) const;
+  void take_role(Core& core, wafer::CoreId id);
+
   engine::Time use_sfu(Core& core, engine::Time from, const SfuWork& work, int block, Stage stage,
                        Phase phase);
   Core& core(wafer::CoreId id) { return cores_[plan_.index_in_die(id)]; }
@@ -212,6 +226,8 @@ class DieProcess final : public Die {
   std::vector<Core> cores_;
   Traffic traffic_;
   wafer::PacketRecord packet_record_;
+  std::uint32_t first_number_ = 0;          ///< of the tokens that were not given up
+  std::map<int, StationUse> past_use_;      ///< of stations that went to another die
   engine::Scheduler* scheduler_ = nullptr;  ///< of the event being handled
 };
 

@@ -109,6 +109,19 @@ Mapping map_model(const Config& config, const Experiment& experiment, const Tile
   }
 }
 
+/// Where failures at run time are not simulated.
+void check_failures(const Config& config, const Experiment& experiment) {
+  if (experiment.wafer.failures.empty()) return;
+  const auto refuse = [&](const char* key, const std::string& what, const std::string& right) {
+    throw config.at(key).refusal(what + " is not simulated while something fails",
+                                 right + ", or no failures in wafer.faults.runtime");
+  };
+  if (experiment.wafer.noc.fidelity == wafer::Fidelity::stage)
+    refuse("wafer.noc.fidelity", "the fidelity stage", "\"packet\"");
+  if (experiment.wafer.geometry.wafers > 1) refuse("wafer.count", "more than one wafer", "1");
+  if (experiment.serving.prefix_cache) refuse("serving.prefix_cache", "the prefix cache", "false");
+}
+
 /// A stretch of the prefix cache is whole pages and whole blocks.
 void check_prefix_blocks(const Config& config, const Experiment& experiment) {
   const auto block = experiment.serving.prefix_block_tokens;
@@ -179,6 +192,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   experiment->summary = summarise(*source);
   check_requests_left(*experiment);
   experiment->serving = read_serving_options(config, experiment->workload, experiment->summary);
+  check_failures(config, *experiment);
   check_prefix_blocks(config, *experiment);
   check_requests_fit(config, *experiment);
   return experiment;

@@ -148,13 +148,30 @@ FaultReport report_faults(const PipelinePlan& plan, const MappingOptions& option
   return report;
 }
 
+namespace {
+
+std::string count(std::ptrdiff_t number, std::string_view what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
+}  // namespace
+
 std::string describe(const FaultReport& report) {
-  const auto count = [](int number, std::string_view what) {
-    return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
-  };
   return fmt::format("dead: {}, {}, {}; {} of these {} no effect on the model", count(report.cores, "core"),
                      count(report.routers, "router"), count(report.links, "link"), report.without_effect,
                      report.without_effect == 1 ? "has" : "have");
+}
+
+std::string describe(const std::vector<wafer::Failure>& failures) {
+  const auto number_of = [&](Fault::Kind kind) {
+    return std::count_if(failures.begin(), failures.end(),
+                         [kind](const wafer::Failure& failure) { return failure.fault.kind == kind; });
+  };
+  const auto ms = [](engine::Time when) { return 1e3 * engine::seconds(when.time_since_epoch()); };
+  return fmt::format(
+      "fail at run time: {}, {}, {}, from {:.6g} to {:.6g} ms", count(number_of(Fault::Kind::core), "core"),
+      count(number_of(Fault::Kind::router), "router"), count(number_of(Fault::Kind::link), "link"),
+      ms(failures.front().when), ms(failures.back().when));
 }
 
 }  // namespace ouro::llm

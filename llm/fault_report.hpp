@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "llm/mapping_method.hpp"
 #include "llm/pipeline_plan.hpp"
@@ -25,5 +26,8 @@ FaultReport report_faults(const PipelinePlan& plan, const MappingOptions& option
 
 /// In a line; says so where faults have no effect.
 std::string describe(const FaultReport& report);
+
+/// What fails at run time, and when; at least one thing does.
+std::string describe(const std::vector<wafer::Failure>& failures);
 
 }  // namespace ouro::llm

@@ -82,6 +82,7 @@ Foresight::Reach Foresight::at_destination(Cargo cargo, std::uint32_t core) cons
     case Cargo::credit:
       return to_host ? row(host_, credit) : row(launches_, station());
     case Cargo::candidates:
+    case Cargo::weights:  // only where something fails, and there only channels promise
       break;
   }
   return row(host_, candidates);
@@ -138,6 +139,12 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
     case MessageKind::stage_ready:
     case MessageKind::stage_wake:
     case MessageKind::stage_credit:
+    case MessageKind::failure:  // where something fails, only channels promise
+    case MessageKind::ready:
+    case MessageKind::flush:
+    case MessageKind::rewind:
+    case MessageKind::move:
+    case MessageKind::remapped:
       break;
   }
   std::fill(least.begin(), least.end(), engine::kForever);  // a change of KV leads to nothing

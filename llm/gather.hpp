@@ -33,6 +33,7 @@ class Gather {
     return whole;
   }
 
+  void clear() { pending_.clear(); }
   bool empty() const { return pending_.empty(); }
 
   template <class Archive>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/error.hpp"
+#include "llm/weight_transfer.hpp"
 
 namespace ouro::llm {
 
@@ -28,6 +29,7 @@ engine::Channels HostProcess::channels() const {
 
 void HostProcess::handle(const engine::Event& event, Scheduler& scheduler) {
   const auto message = event.as<Message>();
+  if (is_stale(message)) return;
   switch (message.kind) {
     case MessageKind::issue:
       waiting_.push_back(message.token());
@@ -41,6 +43,12 @@ void HostProcess::handle(const engine::Event& event, Scheduler& scheduler) {
       break;
     case MessageKind::sample:
       sample(message, scheduler);
+      break;
+    case MessageKind::flush:
+      flush(message.number, scheduler);
+      break;
+    case MessageKind::move:
+      send_weights(message, scheduler);
       break;
     default:
       throw engine::ContractError{"the host interface got a message for another LP"};
@@ -105,6 +113,38 @@ void HostProcess::tell_controllers(Message message, MessageKind kind, Scheduler&
   message.kind = kind;
   message.time_ps = engine::picoseconds(scheduler.now());
   scheduler.send(kControllerLp, control_latency_, message);
+}
+
+// ---- after a failure
+// ---------------------------------------------------------------------------------------------
+
+/// Of a token that was given up.
+bool HostProcess::is_stale(const Message& message) {
+  const bool of_token = message.kind == MessageKind::inject || message.kind == MessageKind::host_packet ||
+                        message.kind == MessageKind::sample;
+  if (!of_token || message.number >= first_number_) return false;
+  if (message.kind == MessageKind::host_packet) traffic_.discarded(message.flits);
+  return true;
+}
+
+void HostProcess::flush(std::uint32_t first_number, Scheduler& scheduler) {
+  first_number_ = first_number;
+  waiting_.clear();
+  candidates_.clear();
+  credits_ = plan_.window();
+  const auto& noc = plan_.wafer().noc;
+  const Time quiet = std::max(scheduler.now(), link_free_ + noc.wire_latency + noc.die_crossing_latency);
+  scheduler.send_at(kControllerLp, quiet + control_latency_, Message{.kind = MessageKind::ready});
+}
+
+/// Those of a core that cannot be read any more, since its router is dead.
+void HostProcess::send_weights(const Message& message, Scheduler& scheduler) {
+  if (!plan_.wafer().faults.router_is_dead(wafer::CoreId{message.at})) return;
+  const auto transfer = weight_transfer(plan_.wafer());
+  for (int i = 0; i < transfer.packets; ++i) {
+    send({.number = message.number, .cargo = Cargo::weights, .stage = Stage::repair},
+         wafer::CoreId{message.target}, plan_.wafer().noc.flits(transfer.bytes_of_packet), scheduler);
+  }
 }
 
 void HostProcess::save(engine::StateWriter& archive) const {

@@ -38,8 +38,8 @@ class HostProcess final : public engine::LogicalProcess {
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [plan, foresight, control_latency, waiting, credits, lm_head_senders, packets_of_message, link_free,
-           candidates, traffic] = *this;
-    engine::archive_fields(archive, waiting, credits, link_free, candidates, traffic);
+           candidates, traffic, first_number] = *this;
+    engine::archive_fields(archive, waiting, credits, link_free, candidates, traffic, first_number);
   }
 
   const Traffic& traffic() const { return traffic_; }
@@ -50,6 +50,9 @@ class HostProcess final : public engine::LogicalProcess {
   void receive(const Message& message, engine::Scheduler& scheduler);
   void sample(const Message& message, engine::Scheduler& scheduler);
   void send(Message message, wafer::CoreId to, int flits, engine::Scheduler& scheduler);
+  bool is_stale(const Message& message);
+  void flush(std::uint32_t first_number, engine::Scheduler& scheduler);
+  void send_weights(const Message& message, engine::Scheduler& scheduler);
   void tell_controllers(Message message, MessageKind kind, engine::Scheduler& scheduler);
 
   const PipelinePlan& plan_;
@@ -62,6 +65,7 @@ class HostProcess final : public engine::LogicalProcess {
   engine::Time link_free_{};
   Gather candidates_;
   Traffic traffic_;
+  std::uint32_t first_number_ = 0;  ///< of the tokens that were not given up
 };
 
 }  // namespace ouro::llm

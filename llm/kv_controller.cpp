@@ -92,6 +92,20 @@ void KvController::release(int slot) {
   sequence.pages = 0;
 }
 
+bool KvController::uses_core(int slot, int core) const {
+  const auto& heads = sequences_[static_cast<std::size_t>(slot)].heads;
+  return std::any_of(heads.begin(), heads.end(), [core](const std::vector<KvExtent>& extents) {
+    return std::any_of(extents.begin(), extents.end(),
+                       [core](const KvExtent& extent) { return extent.core == core; });
+  });
+}
+
+std::int64_t KvController::close(int core) {
+  const std::int64_t pages = std::exchange(free_pages_[static_cast<std::size_t>(core)], 0);
+  pages_total_ -= pages;
+  return pages;
+}
+
 std::int64_t KvController::shared(int slot) const {
   const auto& stretches = sequences_[static_cast<std::size_t>(slot)].stretches;
   return std::count_if(stretches.begin(), stretches.end(), [](const auto& s) { return s.has_value(); });

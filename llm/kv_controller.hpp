@@ -81,6 +81,12 @@ class KvController {
   /// Takes all pages of the sequence back, but those that are in the cache.
   void release(int slot);
 
+  /// Whether the sequence has pages on this core of the ring.
+  bool uses_core(int slot, int core) const;
+  /// The ring goes on without this core, on which no sequence has pages.
+  /// @return  pages that it had
+  std::int64_t close(int core);
+
   int stretch_tokens() const { return stretch_pages_ * page_tokens_; }
   std::int64_t pages_of_stretch() const { return std::int64_t{heads_} * stretch_pages_; }
   /// Stretches of the sequence that are in the cache.
@@ -115,7 +121,7 @@ class KvController {
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [heads, page_tokens, total, used, next_start, stretch_pages, cache, evicted, free, sequences] =
         *this;
-    engine::archive_fields(archive, used, next_start, cache, evicted, free, sequences);
+    engine::archive_fields(archive, total, used, next_start, cache, evicted, free, sequences);
   }
 
  private:

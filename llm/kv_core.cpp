@@ -34,10 +34,14 @@ const KvCore::Entry& KvCore::write(std::uint16_t slot, std::uint16_t head, std::
     add_v_blocks(entry);
     entry.pages.push_back(page);
   }
-  const int in_page = entry.tokens++ % page_tokens_ + 1;
+  count_values(entry, entry.tokens++ % page_tokens_ + 1);
+  return entry;
+}
+
+/// @param in_page  tokens of the newest page
+void KvCore::count_values(Entry& entry, int in_page) const {
   const int newest = entry.v_beside == 1 ? in_page : entry.v_beside * rounded_up(in_page);
   entry.v_rows = std::max(entry.v_rows, entry.v_rows_below + newest);
-  return entry;
 }
 
 const KvCore::Entry* KvCore::read(std::uint16_t slot, std::uint16_t head) const {
@@ -86,6 +90,45 @@ void KvCore::keep(std::uint16_t slot, std::uint32_t stretch, std::int32_t first,
     share(kept.v_blocks);
     kept_.push_back(std::move(kept));
   }
+}
+
+std::vector<std::uint16_t> KvCore::heads_of(std::uint16_t slot) const {
+  std::vector<std::uint16_t> heads;
+  for (const auto& entry : entries_) {
+    if (entry.slot == slot) heads.push_back(entry.head);
+  }
+  return heads;
+}
+
+/// As if only these tokens had been written, to the blocks where they are.
+void KvCore::rewind(std::uint16_t slot, std::uint16_t head, std::int32_t tokens) {
+  auto& entry = find(slot, head);
+  if (tokens > entry.tokens) throw engine::ContractError{"K and V are missing of tokens that had been there"};
+  const auto pages = static_cast<std::size_t>((tokens + page_tokens_ - 1) / page_tokens_);
+  Entry kept{.slot = slot, .head = head};
+  for (std::size_t page = 0; page < entry.pages.size(); ++page) {
+    const auto of_page = [page](const std::vector<std::uint16_t>& blocks, std::size_t count) {
+      const auto from = blocks.begin() + static_cast<std::ptrdiff_t>(page * count);
+      return std::vector<std::uint16_t>{from, from + static_cast<std::ptrdiff_t>(count)};
+    };
+    const auto k = of_page(entry.k_blocks, key_rows_.size());
+    const auto v = of_page(entry.v_blocks, static_cast<std::size_t>(value_blocks_));
+    if (page >= pages) {
+      give_back(k);
+      give_back(v);
+      continue;
+    }
+    kept.pages.push_back(entry.pages[page]);
+    kept.k_blocks.insert(kept.k_blocks.end(), k.begin(), k.end());
+    for (const auto block : k) kept.k_rows = std::max(kept.k_rows, k_rows(kept, crossbar_of(block)));
+    kept.v_blocks.insert(kept.v_blocks.end(), v.begin(), v.end());
+    find_newest_values(kept);
+    const auto in_page = std::min(page_tokens_, tokens - kept.tokens);
+    kept.tokens += in_page;
+    count_values(kept, in_page);
+  }
+  entry = std::move(kept);
+  if (tokens == 0) std::erase_if(entries_, [](const Entry& e) { return e.tokens == 0; });
 }
 
 void KvCore::adopt(std::uint16_t slot, std::uint32_t stretch) {
@@ -152,6 +195,11 @@ void KvCore::add_v_blocks(Entry& entry) {
       throw engine::ContractError{"a KV core has no free V block for a page that it was given"};
     entry.v_blocks.push_back(take_block(crossbar));
   }
+  find_newest_values(entry);
+}
+
+/// Which crossbar of the newest V blocks is the fullest.
+void KvCore::find_newest_values(Entry& entry) const {
   const std::vector<std::uint16_t> newest{entry.v_blocks.end() - value_blocks_, entry.v_blocks.end()};
   int most = 0;
   for (const auto block : newest) {

@@ -54,6 +54,11 @@ class KvCore {
 
   void release(std::uint16_t slot);
 
+  /// Heads of the sequence that have something here.
+  std::vector<std::uint16_t> heads_of(std::uint16_t slot) const;
+  /// Of what the head has here, keeps its first `tokens` tokens.
+  void rewind(std::uint16_t slot, std::uint16_t head, std::int32_t tokens);
+
   /// Keeps, for the prefix cache, what the sequence has here of `pages` pages from `first` on, all full.
   void keep(std::uint16_t slot, std::uint32_t stretch, std::int32_t first, std::int32_t pages);
   /// Gives a sequence what was kept here of a stretch, to follow what it has.
@@ -91,6 +96,8 @@ class KvCore {
   Entry& find(std::uint16_t slot, std::uint16_t head);
   void share(const std::vector<std::uint16_t>& blocks);
   void give_back(const std::vector<std::uint16_t>& blocks);
+  void count_values(Entry& entry, int in_page) const;
+  void find_newest_values(Entry& entry) const;
   void add_k_blocks(Entry& entry);
   void add_v_blocks(Entry& entry);
   std::uint16_t take_block(int crossbar);

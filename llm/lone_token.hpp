@@ -25,9 +25,9 @@ struct Passage {
   engine::Duration home_output{};   ///< until the tile of the home core has its outputs
   engine::Duration credit{};        ///< until the station before, or the host, has its credit back
   std::array<wafer::EnergyCounts, kStageCount> counts{};
-  std::array<engine::Duration, kStageCount> busy{};  ///< core time of crossbars and SFUs
-  std::array<bool, kStageCount> uses{};              ///< whether a stage has any of these
-  std::int64_t packets = 0;                          ///< a multicast counts once for each destination
+  std::array<engine::Duration, kStageCount> busy{};    ///< core time of crossbars and SFUs
+  std::array<bool, (kStageCount + 7) / 8 * 8> uses{};  ///< whether a stage has any of these; without padding
+  std::int64_t packets = 0;                            ///< a multicast counts once for each destination
   std::int64_t flits = 0;
   std::int64_t packets_to_host = 0;  ///< of them
   std::int64_t flits_to_host = 0;

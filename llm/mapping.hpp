@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "llm/core_order.hpp"
@@ -9,6 +10,9 @@
 #include "wafer/geometry.hpp"
 
 namespace ouro::llm {
+
+/// In a ring: no core has this number any more.
+inline constexpr wafer::CoreId kNoCore{std::numeric_limits<wafer::CoreId::Value>::max()};
 
 /// The cores of one transformer block. Tile i of a group is on core i of its list.
 struct BlockMapping {

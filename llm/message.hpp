@@ -62,6 +62,14 @@ enum class MessageKind : std::uint8_t {
   keep,   ///< a stretch of a prompt, `target` pages from `position` on, is cached under `number`
   adopt,  ///< a sequence gets what is cached under `number`
   drop,   ///< what is cached under `number` is given back
+  // of failures: to the controllers
+  failure,  ///< failure `number` of the wafer's is noticed
+  ready,    ///< a die, the host interface, or a core that gets weights has done its part
+  // to dies and the host interface
+  flush,     ///< tokens with numbers below `number` are given up
+  rewind,    ///< of the sequence, the K and V of the first `position` tokens stay
+  move,      ///< the weights of core `at` go to core `target`, as packets with that `number`
+  remapped,  ///< the plan has changed
 };
 
 /// What a packet carries.
@@ -73,6 +81,7 @@ enum class Cargo : std::uint8_t {
   partial_sum,        ///< 32-bit sums for the next tile
   credit,             ///< for a station or the host
   candidates,         ///< best logits of an LM head core, for the host
+  weights,            ///< of a crossbar, for a core that takes over from another
 };
 
 /// The payload of every event of the model.

@@ -38,19 +38,7 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
       tiled_{std::move(tiled)},
       mapping_{std::move(mapping)},
       routing_{model, routing} {
-  for (int block = 0; block < blocks(); ++block) add_block(block);
-  const bool routed = model_.experts.routed > 0;
-  add_station({.group = &tiled_.lm_head,
-               .cores = &mapping_.lm_head,
-               .block = blocks(),
-               .is_lm_head = true,
-               .residual_from = routed ? 3 : 2,
-               .normalises = true,
-               .combines = routed,
-               .expected_packets = tiled_.of(Matrix::down).senders() + 1,
-               .home_stage = Stage::head,
-               .tile_stage = Stage::head});
-  assign_roles();
+  lay_out();
   const auto& qkv = tiled_.of(Matrix::qkv);
   for (int head = 0; head < model_.kv_heads; ++head) {
     head_input_senders_.push_back(qkv.senders_to(head));
@@ -64,6 +52,29 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
         fmt::format("the buffers of a core hold the vectors of {} tokens of '{}'", window_, model_.name),
         fmt::format("at least {} are needed: enlarge input_buffer or output_buffer", kLeastWindow)};
   }
+}
+
+void PipelinePlan::remap(Mapping mapping) {
+  mapping_ = std::move(mapping);
+  lay_out();
+}
+
+/// Stations and roles as the mapping says.
+void PipelinePlan::lay_out() {
+  stations_.clear();
+  for (int block = 0; block < blocks(); ++block) add_block(block);
+  const bool routed = model_.experts.routed > 0;
+  add_station({.group = &tiled_.lm_head,
+               .cores = &mapping_.lm_head,
+               .block = blocks(),
+               .is_lm_head = true,
+               .residual_from = routed ? 3 : 2,
+               .normalises = true,
+               .combines = routed,
+               .expected_packets = tiled_.of(Matrix::down).senders() + 1,
+               .home_stage = Stage::head,
+               .tile_stage = Stage::head});
+  assign_roles();
 }
 
 StationPlan PipelinePlan::station_of(int block, Matrix matrix) const {
@@ -132,7 +143,8 @@ void PipelinePlan::add_station(StationPlan station) {
 
 void PipelinePlan::assign_roles() {
   const auto cores_of_wafer = static_cast<std::uint32_t>(wafer_.geometry.cores());
-  roles_.resize(cores_of_wafer);
+  roles_.assign(cores_of_wafer, {});
+  index_in_die_.clear();
   for (std::uint32_t core = 0; core < cores_of_wafer; ++core) {
     index_in_die_.push_back(static_cast<std::uint16_t>(wafer_.geometry.index_in_die(CoreId{core})));
   }
@@ -147,6 +159,7 @@ void PipelinePlan::assign_roles() {
   for (int block = 0; block < blocks(); ++block) {
     const auto& cores = ring(block);
     for (std::size_t i = 0; i < cores.size(); ++i) {
+      if (cores[i] == kNoCore) continue;
       roles_[cores[i].value()].kv_block = block;
       roles_[cores[i].value()].kv_ring = static_cast<std::int32_t>(i);
     }

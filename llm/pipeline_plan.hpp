@@ -56,8 +56,8 @@ struct CoreRole {
   std::int32_t kv_ring = -1;
 };
 
-/// Everything that a token's way through the wafer needs to know and that never changes. Shared by all LPs
-/// of a rank.
+/// Everything that a token's way through the wafer needs to know. Shared by all LPs of a rank; it changes
+/// only when something fails and no token is under way.
 class PipelinePlan {
  public:
   /// @throws InputError  if a core's buffers are too small for the model's vectors
@@ -65,6 +65,9 @@ class PipelinePlan {
                Mapping mapping, const RoutingOptions& routing);
   PipelinePlan(const PipelinePlan&) = delete;
   PipelinePlan& operator=(const PipelinePlan&) = delete;
+
+  /// Gives the cores other work: as many of each kind, but for KV cores that are kNoCore.
+  void remap(Mapping mapping);
 
   const wafer::WaferModel& wafer() const { return wafer_; }
   const ModelDescription& model() const { return model_; }
@@ -101,6 +104,7 @@ class PipelinePlan {
   const HeadShape& head() const { return head_; }
 
  private:
+  void lay_out();
   void add_block(int block);
   void add_ffn(int block);
   StationPlan station_of(int block, Matrix matrix) const;

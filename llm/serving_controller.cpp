@@ -15,18 +15,23 @@ using engine::Time;
 
 ServingController::ServingController(const ServingOptions& options, KvController kv,
                                      std::unique_ptr<RequestSource> source, int dies,
-                                     const Foresight& foresight)
+                                     const Foresight& foresight, FaultRecovery recovery,
+                                     const WorkloadSummary& work)
     : options_{options},
       kv_{std::move(kv)},
       waiting_{std::move(source), options.load},
       dies_{dies},
       foresight_{foresight},
+      recovery_{std::move(recovery)},
+      requests_{static_cast<std::int64_t>(work.requests)},
+      longest_context_{work.longest_context},
       sequences_(static_cast<std::size_t>(options.max_running)) {
   for (int slot = options.max_running - 1; slot >= 0; --slot) unused_slots_.push_back(slot);
 }
 
 void ServingController::start(Scheduler& scheduler) {
   waiting_.start(scheduler);
+  recovery_.start(scheduler);
 }
 
 void ServingController::handle(const engine::Event& event, Scheduler& scheduler) {
@@ -36,16 +41,25 @@ void ServingController::handle(const engine::Event& event, Scheduler& scheduler)
       waiting_.arrive(scheduler);
       break;
     case MessageKind::entered:
-      --at_host_;
+      if (!recovery_.is_stale(message)) --at_host_;
       break;
     case MessageKind::retired:
-      retire(message, scheduler);
+      if (!recovery_.is_stale(message)) retire(message, scheduler);
+      break;
+    case MessageKind::failure:
+      recovery_.notice();
+      break;
+    case MessageKind::ready:
+      if (recovery_.answer()) resume(scheduler);
       break;
     default:
       throw engine::ContractError{"the serving controller got a message for another LP"};
   }
-  admit(scheduler);
-  issue(scheduler);
+  while (recovery_.has_next()) recover(scheduler);
+  if (!recovery_.is_paused()) {
+    admit(scheduler);
+    issue(scheduler);
+  }
   timelines_.sequences_running.add(scheduler.now(), running());
   timelines_.kv_pages_used.add(scheduler.now(), kv_.pages_used());
   timelines_.kv_tokens_held.add(scheduler.now(), kv_tokens_held_);
@@ -347,6 +361,7 @@ void ServingController::retire(const Message& message, Scheduler& scheduler) {
   record_retirement(message.token(), when);
   keep_computed(message.slot, static_cast<std::int32_t>(message.position), scheduler);
   if (message.token().sampled()) sampled(message.slot, when, scheduler);
+  recovery_.count(when, totals_.tokens_retired, totals_.output_tokens);
   if (sequence.draining && sequence.in_flight == 0) finish_preemption(message.slot, scheduler);
 }
 

@@ -10,10 +10,12 @@
 #include "engine/logical_process.hpp"
 #include "engine/region.hpp"
 #include "engine/timeline.hpp"
+#include "llm/fault_recovery.hpp"
 #include "llm/foresight.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/message.hpp"
 #include "llm/waiting_requests.hpp"
+#include "llm/workload.hpp"
 
 namespace ouro::llm {
 
@@ -80,8 +82,9 @@ struct ServingTotals {
   std::int64_t requests_admitted = 0;
   std::int64_t requests_done = 0;
   std::int64_t preemptions = 0;
-  std::int64_t tokens_issued = 0;   ///< entered the pipeline, recomputed ones included
-  std::int64_t tokens_retired = 0;  ///< left it
+  std::int64_t tokens_issued = 0;     ///< entered the pipeline, recomputed ones included
+  std::int64_t tokens_retired = 0;    ///< left it
+  std::int64_t tokens_discarded = 0;  ///< were in it when something failed
   std::int64_t tokens_recomputed = 0;
   std::int64_t tokens_cached = 0;  ///< did not enter, since the prefix cache held their KV
   std::int64_t prompt_tokens = 0;  ///< of requests done
@@ -116,8 +119,11 @@ class ServingController final : public engine::LogicalProcess {
   ///                the same
   /// @param dies    each is told when a sequence gives its KV back; 0 if none needs to know
   /// @param foresight  of this rank's region
+  /// @param recovery  from what fails
+  /// @param work      what is asked for in all
   ServingController(const ServingOptions& options, KvController kv, std::unique_ptr<RequestSource> source,
-                    int dies, const Foresight& foresight);
+                    int dies, const Foresight& foresight, FaultRecovery recovery = {nullptr, {}},
+                    const WorkloadSummary& work = {});
 
   std::string name() const override { return "serving controller"; }
   engine::Channels channels() const override { return {}; }
@@ -136,15 +142,16 @@ class ServingController final : public engine::LogicalProcess {
   void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [options, kv, waiting, dies, foresight, preempted, sequences, unused_slots, keys_of, keys, running,
-           decoding, prefilling, prefill_credit, draining, at_host, next_number, finished, recorded_in_flight,
-           recorded, kv_tokens_held, totals, timelines] = *this;
-    engine::archive_fields(archive, kv, waiting, preempted, sequences, unused_slots, keys_of, keys, running,
-                           decoding, prefilling, prefill_credit, draining, at_host, next_number, finished,
-                           recorded_in_flight, recorded, kv_tokens_held, totals, timelines);
+    auto& [options, kv, waiting, dies, foresight, recovery, requests, longest_context, preempted, sequences,
+           unused_slots, keys_of, keys, running, decoding, prefilling, prefill_credit, draining, at_host,
+           next_number, finished, recorded_in_flight, recorded, kv_tokens_held, totals, timelines] = *this;
+    engine::archive_fields(archive, kv, waiting, recovery, preempted, sequences, unused_slots, keys_of, keys,
+                           running, decoding, prefilling, prefill_credit, draining, at_host, next_number,
+                           finished, recorded_in_flight, recorded, kv_tokens_held, totals, timelines);
   }
 
   const KvController& kv() const { return kv_; }
+  const FaultRecovery& recovery() const { return recovery_; }
   const ServingTotals& totals() const { return totals_; }
   std::int64_t running() const { return static_cast<std::int64_t>(running_.size()); }
 
@@ -230,6 +237,15 @@ class ServingController final : public engine::LogicalProcess {
   void retire(const Message& message, engine::Scheduler& scheduler);
   void sampled(int slot, engine::Time when, engine::Scheduler& scheduler);
   void finish(int slot, engine::Scheduler& scheduler);
+  // after a failure
+  void recover(engine::Scheduler& scheduler);
+  FailureEffect effect_of(const Repair& repair) const;
+  void empty_pipeline(engine::Scheduler& scheduler);
+  void give_up_tokens_of(int slot, engine::Scheduler& scheduler);
+  void lose_kv(const Repair& repair, engine::Scheduler& scheduler);
+  std::string why_kv_is_too_small() const;
+  void halt(std::string why, engine::Scheduler& scheduler);
+  void resume(engine::Scheduler& scheduler);
   void count_limits(const RequestRecord& record);
   void leave(int slot, engine::Scheduler& scheduler);
   std::int32_t class_of(int slot) const { return at(slot).record.request.priority; }
@@ -241,6 +257,9 @@ class ServingController final : public engine::LogicalProcess {
   WaitingRequests waiting_;
   int dies_;
   const Foresight& foresight_;
+  FaultRecovery recovery_;
+  std::int64_t requests_;
+  std::int64_t longest_context_;
 
   struct Preempted {
     RequestRecord record;

@@ -28,12 +28,14 @@ std::optional<StageTiming> make_stage_timing(const Experiment& experiment) {
 }  // namespace
 
 engine::Lookahead usable_lookahead(const Experiment& experiment, engine::Lookahead wanted) {
-  return experiment.wafer.noc.routing.is_whole() ? wanted : engine::Lookahead::link;
+  const bool stays_whole = experiment.wafer.noc.routing.is_whole() && experiment.wafer.failures.empty();
+  return stays_whole ? wanted : engine::Lookahead::link;
 }
 
 System::System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
                engine::Lookahead lookahead, const engine::SavedState& saved)
     : experiment_{experiment},
+      machine_{experiment.wafer.failures.empty() ? nullptr : std::make_unique<LiveMachine>(experiment)},
       foresight_{*experiment.plan, experiment.control_latency, rank_of_die, rank},
       stage_timing_{make_stage_timing(experiment)},
       region_{std::make_unique<engine::Region>(
@@ -44,16 +46,16 @@ System::System(const Experiment& experiment, int rank, int ranks, const std::vec
               .meet_border = [this](const engine::Border& border) { foresight_.meet(border); }})} {}
 
 std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
-  const auto& plan = *experiment_.plan;
   if (id == kControllerLp) {
     auto controller = std::make_unique<ServingController>(
         experiment_.serving, experiment_.make_kv_controller(), make_source(experiment_.workload),
-        is_stage(experiment_) ? 0 : experiment_.wafer.geometry.dies(), foresight_);
+        is_stage(experiment_) ? 0 : experiment_.wafer.geometry.dies(), foresight_,
+        FaultRecovery{machine_.get(), experiment_.control_latency}, experiment_.summary);
     controller_ = controller.get();
     return controller;
   }
   if (id == kHostLp) {
-    auto host = std::make_unique<HostProcess>(plan, foresight_, experiment_.control_latency);
+    auto host = std::make_unique<HostProcess>(plan(), foresight_, experiment_.control_latency);
     host_ = host.get();
     return host;
   }
@@ -63,11 +65,10 @@ std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
 }
 
 std::unique_ptr<Die> System::make_die(wafer::DieId id) {
-  const auto& plan = *experiment_.plan;
   const auto control_latency = experiment_.control_latency;
   if (stage_timing_)
-    return std::make_unique<StageProcess>(plan, id, *stage_timing_, controller_->kv(), control_latency);
-  auto die = std::make_unique<DieProcess>(plan, id, controller_->kv(), foresight_, control_latency,
+    return std::make_unique<StageProcess>(plan(), id, *stage_timing_, controller_->kv(), control_latency);
+  auto die = std::make_unique<DieProcess>(plan(), id, controller_->kv(), foresight_, control_latency,
                                           experiment_.recorded_packets);
   packet_dies_.push_back(die.get());
   return die;
@@ -76,7 +77,7 @@ std::unique_ptr<Die> System::make_die(wafer::DieId id) {
 void System::check_finished() const {
   const auto& totals = controller_->totals();
   const auto requests = static_cast<std::int64_t>(experiment_.summary.requests);
-  if (totals.requests_done != requests) {
+  if (totals.requests_done != requests && !controller_->recovery().halted()) {
     throw engine::ContractError{fmt::format("nothing is left to do, but {} of {} requests have not ended",
                                             requests - totals.requests_done, requests)};
   }

@@ -8,6 +8,7 @@
 #include "llm/die_process.hpp"
 #include "llm/experiment.hpp"
 #include "llm/host_process.hpp"
+#include "llm/live_machine.hpp"
 #include "llm/serving_controller.hpp"
 #include "llm/stage_timing.hpp"
 
@@ -35,10 +36,14 @@ class System {
   const std::vector<const Die*>& dies() const { return dies_; }
   /// The same at `packet` fidelity; none at `stage`.
   const std::vector<const DieProcess*>& packet_dies() const { return packet_dies_; }
+  /// As it stands.
+  const PipelinePlan& plan() const { return machine_ ? machine_->plan() : *experiment_.plan; }
+
   /// nullptr on the ranks that do not have it
   const HostProcess* host() const { return host_; }
 
-  /// At the end of a run: every request has ended, nothing is under way, and no KV is held.
+  /// At the end of a run: every request has ended unless a failure halted the machine, nothing is under way,
+  /// and no KV is held.
   /// @throws ContractError  that says what is left
   void check_finished() const;
 
@@ -47,6 +52,7 @@ class System {
   std::unique_ptr<Die> make_die(wafer::DieId die);
 
   const Experiment& experiment_;
+  std::unique_ptr<LiveMachine> machine_;  // where something fails
   Foresight foresight_;
   std::optional<StageTiming> stage_timing_;  // at `stage` fidelity
   ServingController* controller_ = nullptr;  // owned by the region, as the others

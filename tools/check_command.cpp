@@ -34,6 +34,8 @@ void check(const ConfigurationArguments& arguments) {
   for (const auto& note : experiment->model_notes) fmt::print("# model: {}\n", note);
   const auto faults = llm::report_faults(plan, experiment->mapping);
   if (faults.faults() > 0) fmt::print("# {}\n", llm::describe(faults));
+  if (const auto& failures = experiment->wafer.failures; !failures.empty())
+    fmt::print("# {}\n", llm::describe(failures));
   print_workload(experiment->summary);
 }
 

@@ -55,6 +55,10 @@ Prepared prepare(const NocArguments& arguments, MPI_Comm comm) {
   Prepared prepared;
   prepared.resolved_toml = config.resolved_toml();
   prepared.wafer = wafer::read_wafer(config);
+  if (!prepared.wafer.failures.empty()) {
+    throw engine::InputError{"wafer.faults.runtime", "nothing fails while the network alone is simulated",
+                             "wafer.faults.map_file names what is dead from the start"};
+  }
   if (prepared.wafer.noc.fidelity == wafer::Fidelity::stage) {
     throw config.at("wafer.noc.fidelity")
         .refusal("the network is not simulated at this fidelity", "\"packet\" or \"flit\"");

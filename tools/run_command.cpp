@@ -294,10 +294,12 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
               experiment.summary.requests, engine::mpi_size(comm));
   if (const auto faults = llm::report_faults(*experiment.plan, experiment.mapping); faults.faults() > 0)
     logger.info("{}", llm::describe(faults));
+  if (const auto& failures = experiment.wafer.failures; !failures.empty())
+    logger.info("{}", llm::describe(failures));
   if (llm::usable_lookahead(experiment, prepared.settings.lookahead) != prepared.settings.lookahead)
     logger.info(
         "engine.lookahead is \"link\": promises do not know ways around dead routers and links, or between "
-        "wafers");
+        "wafers, nor what fails");
   if (experiment.serving.prefix_cache && experiment.summary.prefix_blocks == 0)
     logger.info("serving.prefix_cache has no effect: no request names the blocks of its prompt");
   if (experiment.model.trained_context > 0 &&

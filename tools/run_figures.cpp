@@ -150,6 +150,80 @@ void add_kv(Figures& figures, const ResultsReader& run) {
   figures.add("kv_pages_peak_percent", 100 * static_cast<double>(most) / static_cast<double>(total));
 }
 
+/// Stretches of the run from a failure until what was lost was made up for.
+struct Disturbed {
+  double seconds = 0;
+  double outputs = 0;
+};
+
+/// Failures that came before the last one was made up for disturb together.
+Disturbed read_disturbed(const ResultsReader& run, const Column& stopped, double end_ps, double outputs) {
+  const auto read = [&](const char* name) {
+    return run.read<std::int64_t>(fmt::format("/failures/{}", name));
+  };
+  const auto effect = read("effect"), recovered = read("recovered_ps"), before = read("outputs_before"),
+             after = read("outputs_recovered");
+  Disturbed disturbed;
+  double until = -1, outputs_until = 0;
+  for (std::size_t i = 0; i < stopped.size(); ++i) {
+    if (effect[i] == 0) continue;
+    const double from = std::max(until, static_cast<double>(stopped[i]));
+    const double outputs_from = std::max(outputs_until, static_cast<double>(before[i]));
+    const bool ended = recovered[i] < 0;
+    until = std::max(until, ended ? end_ps : static_cast<double>(recovered[i]));
+    outputs_until = std::max(outputs_until, ended ? outputs : static_cast<double>(after[i]));
+    disturbed.seconds += 1e-12 * std::max(until - from, 0.0);
+    disturbed.outputs += std::max(outputs_until - outputs_from, 0.0);
+  }
+  return disturbed;
+}
+
+void add_failures(Figures& figures, const ResultsReader& run, double makespan) {
+  if (!run.find("/failures/kind")) return;
+  const auto read = [&](const char* name) {
+    return run.read<std::int64_t>(fmt::format("/failures/{}", name));
+  };
+  const auto effect = read("effect"), stopped = read("stopped_ps"), resumed = read("resumed_ps");
+  const auto names = run.read_texts("/failures/effect_names");
+  figures.add("failures", static_cast<std::int64_t>(effect.size()));
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    figures.add(fmt::format("failures_{}", names[i]),
+                std::count(effect.begin(), effect.end(), static_cast<std::int64_t>(i)));
+  }
+  double longest = 0, all = 0;
+  for (std::size_t i = 0; i < effect.size(); ++i) {
+    if (resumed[i] < 0) continue;
+    const double remap = kMsPerPs * static_cast<double>(resumed[i] - read("failed_ps")[i]);
+    longest = std::max(longest, remap);
+    all += remap;
+  }
+  figures.add("remap_longest_ms", longest);
+  figures.add("remap_total_ms", all);
+  for (const auto* name : {"cores_moved", "tokens_discarded", "sequences_lost", "tokens_lost"})
+    figures.add(fmt::format("failures_{}", name), static_cast<std::int64_t>(sum(read(name))));
+  figures.add("requests_unserved", run.attribute("/failures", "requests_unserved"));
+  if (run.attribute("/failures", "halted") != 0) {
+    const auto* reason = run.find_attribute("/failures", "halt_reason");
+    figures.add("halt_reason", std::get<std::string>(*reason));
+  }
+
+  const auto first = std::find_if(effect.begin(), effect.end(), [](auto e) { return e != 0; });
+  if (first == effect.end()) return;
+  const auto index = static_cast<std::size_t>(first - effect.begin());
+  const double end = static_cast<double>(run.attribute("/", "reached_ps"));
+  const double before_seconds = makespan - 1e-12 * (end - static_cast<double>(stopped[index]));
+  const auto before_outputs = static_cast<double>(read("outputs_before")[index]);
+  const auto outputs = static_cast<double>(run.attribute("/", "output_tokens"));
+  const auto disturbed = read_disturbed(run, stopped, end, outputs);
+  const auto add_rate = [&](const char* name, double tokens, double seconds) {
+    if (seconds > 0) figures.add(fmt::format("output_tokens_per_s_{}", name), tokens / seconds);
+  };
+  add_rate("before_failures", before_outputs, before_seconds);
+  add_rate("disturbed", disturbed.outputs, disturbed.seconds);
+  add_rate("after_failures", outputs - before_outputs - disturbed.outputs,
+           makespan - before_seconds - disturbed.seconds);
+}
+
 void add_simulator(Figures& figures, const ResultsReader& run) {
   const auto* wall = run.find_attribute("/engine", "wall_s");
   const double seconds = wall ? std::get<double>(*wall) : 0;
@@ -242,6 +316,7 @@ Figures read_figures(const ResultsReader& run) {
     add_energy(figures, run, 1e-12 * makespan_ps);
     add_use(figures, run, makespan_ps);
     add_kv(figures, run);
+    add_failures(figures, run, 1e-12 * makespan_ps);
     figures.add("bottleneck", find_bottleneck(run));
     add_simulator(figures, run);
     figures.add("digest", text(run, "digest"), Figure::Of::simulator);

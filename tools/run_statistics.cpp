@@ -49,6 +49,8 @@ llm::Traffic total_traffic(MPI_Comm comm, const llm::System& system) {
   traffic.packets_received = sum_over_ranks(comm, traffic.packets_received);
   traffic.flits_sent = sum_over_ranks(comm, traffic.flits_sent);
   traffic.flits_received = sum_over_ranks(comm, traffic.flits_received);
+  traffic.packets_discarded = sum_over_ranks(comm, traffic.packets_discarded);
+  traffic.flits_discarded = sum_over_ranks(comm, traffic.flits_discarded);
   return traffic;
 }
 
@@ -99,19 +101,23 @@ void check_conservation(const RunStatistics& statistics, const llm::Experiment& 
   const auto& summary = experiment.summary;
   const auto needed =
       summary.prompt.total + summary.output.total - static_cast<std::int64_t>(summary.requests);
-  check(totals.tokens_issued == totals.tokens_retired, "tokens that entered and tokens that left",
-        totals.tokens_issued, totals.tokens_retired);
-  const auto entered = needed + totals.tokens_recomputed - totals.tokens_cached;
-  check(totals.tokens_issued == entered,
-        "tokens that entered, and those asked for with those recomputed and without those cached",
-        totals.tokens_issued, entered);
-  check(totals.output_tokens == summary.output.total, "output tokens sampled and asked for",
-        totals.output_tokens, summary.output.total);
+  const auto left = totals.tokens_retired + totals.tokens_discarded;
+  check(totals.tokens_issued == left, "tokens that entered, and that left or were given up",
+        totals.tokens_issued, left);
+  if (!system.controller().recovery().halted()) {
+    const auto entered = needed + totals.tokens_recomputed + totals.tokens_discarded - totals.tokens_cached;
+    check(totals.tokens_issued == entered,
+          "tokens that entered, and those asked for with those computed again and without those cached",
+          totals.tokens_issued, entered);
+    check(totals.output_tokens == summary.output.total, "output tokens sampled and asked for",
+          totals.output_tokens, summary.output.total);
+  }
   const auto& traffic = statistics.traffic;
-  check(traffic.packets_sent == traffic.packets_received, "packets sent and received", traffic.packets_sent,
-        traffic.packets_received);
-  check(traffic.flits_sent == traffic.flits_received, "flits sent and received", traffic.flits_sent,
-        traffic.flits_received);
+  const auto packets = traffic.packets_received + traffic.packets_discarded;
+  check(traffic.packets_sent == packets, "packets sent, and received or discarded", traffic.packets_sent,
+        packets);
+  const auto flits = traffic.flits_received + traffic.flits_discarded;
+  check(traffic.flits_sent == flits, "flits sent, and received or discarded", traffic.flits_sent, flits);
   std::int64_t total = 0, over_time = 0;
   for (const auto energy : statistics.energy_femtojoules) total += energy;
   for (const auto energy : statistics.energy.values) over_time += energy;

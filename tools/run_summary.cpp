@@ -101,6 +101,28 @@ class Lines {
           number("cached_tokens"), number("prompt_tokens"));
   }
 
+  void print_failures() {
+    if (!has("failures")) return;
+    print("failures",
+          "{:.0f}: {:.0f} rerouted packets, {:.0f} lost KV, {:.0f} moved weights ({:.0f} cores), {:.0f} "
+          "changed nothing; the longest remap took {:.4g} ms",
+          number("failures"), number("failures_rerouted"), number("failures_kv_lost"),
+          number("failures_weights_moved"), number("failures_cores_moved"), number("failures_none"),
+          number("remap_longest_ms"));
+    print("lost work", "{:.0f} tokens in flight, and {:.0f} tokens of KV of {:.0f} sequences",
+          number("failures_tokens_discarded"), number("failures_tokens_lost"),
+          number("failures_sequences_lost"));
+    const auto rate = [&](const char* when) {
+      const auto key = fmt::format("output_tokens_per_s_{}", when);
+      return has(key) ? fmt::format("{:.4g}", number(key)) : std::string{"-"};
+    };
+    print("around failures", "{} output tokens/s before the first, {} until recovered, {} otherwise",
+          rate("before_failures"), rate("disturbed"), rate("after_failures"));
+    if (has("halt_reason")) {
+      print("HALTED", "{}; {:.0f} requests are not done", text("halt_reason"), number("requests_unserved"));
+    }
+  }
+
   void print_bottleneck() { print("held back by", "{}", text("bottleneck")); }
 
   void print_simulator() {
@@ -133,6 +155,7 @@ void print_summary(std::ostream& out, const Figures& figures) {
   lines.print_energy();
   lines.print_use();
   lines.print_prefix_cache();
+  lines.print_failures();
   lines.print_bottleneck();
   lines.print_simulator();
 }

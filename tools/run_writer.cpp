@@ -181,6 +181,7 @@ void RunWriter::write_results(const llm::System& system, const RunStatistics& st
   if (!experiment_.recorded_packets.is_empty()) write_packets(system);
   write_stages(system, statistics);
   write_experts(system);
+  write_failures(system);
   write_energy(statistics);
   write_kv(system.controller(), statistics);
   write_timeline(system.controller(), statistics);
@@ -194,7 +195,7 @@ void RunWriter::write_results(const llm::System& system, const RunStatistics& st
 
 void RunWriter::write_cores(const llm::System& system) {
   const auto& geometry = experiment_.wafer.geometry;
-  const auto& plan = *experiment_.plan;
+  const auto& plan = system.plan();
   const auto cores = cores_of(system, geometry);
   const auto total = static_cast<std::size_t>(geometry.cores());
   std::vector<std::size_t> rows;
@@ -223,8 +224,8 @@ void RunWriter::write_cores(const llm::System& system) {
   write(std::uint8_t{}, "role", "1",
         "what the core holds, an index into role_names; cores row by row from the north-west",
         [&](wafer::CoreId core) { return role_of(plan, plan.role(core)); });
-  write(std::uint8_t{}, "alive", "1", "0 for a core that is dead since the wafer was made, else 1",
-        [&](wafer::CoreId core) { return experiment_.wafer.faults.core_is_dead(core) ? 0 : 1; });
+  write(std::uint8_t{}, "alive", "1", "0 for a core that was dead at the end of the run, else 1",
+        [&](wafer::CoreId core) { return plan.wafer().faults.core_is_dead(core) ? 0 : 1; });
   write(std::int32_t{}, "block", "1",
         "transformer block it works for; the number of blocks for the LM head, -1 for a spare core",
         [&](wafer::CoreId core) {
@@ -322,8 +323,8 @@ void RunWriter::write_stages(const llm::System& system, const RunStatistics& sta
     for (std::size_t station = 0; station < stations; ++station) {
       const auto* use = die->station_use(static_cast<int>(station));
       if (use == nullptr) continue;
-      tokens[station] = use->tokens;
-      stalled[station] = use->stalled.count();
+      tokens[station] += use->tokens;
+      stalled[station] += use->stalled.count();
     }
   }
   MPI_Allreduce(MPI_IN_PLACE, tokens.data(), static_cast<int>(tokens.size()), MPI_INT64_T, MPI_SUM, comm_);
@@ -347,8 +348,8 @@ void RunWriter::write_experts(const llm::System& system) {
     for (std::size_t station = 0; station < stations.size(); ++station) {
       const auto* use = die->station_use(static_cast<int>(station));
       if (use == nullptr || !stations[station].routes) continue;
-      std::ranges::copy(use->expert_tokens,
-                        tokens.begin() + stations[station].block * static_cast<std::ptrdiff_t>(all));
+      const auto first = static_cast<std::size_t>(stations[station].block) * all;
+      for (std::size_t i = 0; i < use->expert_tokens.size(); ++i) tokens[first + i] += use->expert_tokens[i];
     }
   }
   MPI_Allreduce(MPI_IN_PLACE, tokens.data(), static_cast<int>(tokens.size()), MPI_INT64_T, MPI_SUM, comm_);
@@ -357,6 +358,70 @@ void RunWriter::write_experts(const llm::System& system) {
   write_whole<std::int64_t>({"/experts/tokens", "token",
                              "tokens that each expert worked for, by block and expert; shared experts last"},
                             tokens, {all});
+}
+
+void RunWriter::write_failures(const llm::System& system) {
+  if (experiment_.wafer.failures.empty()) return;
+  const auto& recovery = system.controller().recovery();
+  const auto& records = recovery.records();
+  const auto write = [&](const char* name, const char* unit, const char* meaning, const auto& get) {
+    std::vector<std::int64_t> values;
+    values.reserve(records.size());
+    for (const auto& record : records) values.push_back(static_cast<std::int64_t>(get(record)));
+    write_whole<std::int64_t>({fmt::format("/failures/{}", name), unit, meaning}, values);
+  };
+  using Record = llm::FailureRecord;
+  const auto fault = [&](const Record& r) -> const wafer::Fault& {
+    return experiment_.wafer.failures[static_cast<std::size_t>(r.number)].fault;
+  };
+  const auto at = [&](const Record& r) { return experiment_.wafer.geometry.coordinate(fault(r).core); };
+  const auto time = [](engine::Time when) { return when == engine::kNever ? -1 : engine::picoseconds(when); };
+  file_.write_strings({"/failures/kind_names", "1", "meaning of the numbers in kind"},
+                      {"core", "router", "link"});
+  file_.write_strings({"/failures/direction_names", "1", "meaning of the numbers in direction"},
+                      {"east", "west", "north", "south"});
+  file_.write_strings({"/failures/effect_names", "1", "meaning of the numbers in effect"},
+                      names(llm::kFailureEffectNames));
+  write("kind", "1", "what failed, an index into kind_names; rows in the order of handling",
+        [&](const Record& r) { return fault(r).kind; });
+  write("x", "1", "column of the core, of its router, or of the router that the link is of",
+        [&](const Record& r) { return at(r).x; });
+  write("y", "1", "its row", [&](const Record& r) { return at(r).y; });
+  write("direction", "1", "of a link from that router, an index into direction_names; -1 for others",
+        [&](const Record& r) {
+          const bool link = fault(r).kind == wafer::Fault::Kind::link;
+          return link ? static_cast<int>(fault(r).direction) : -1;
+        });
+  write("effect", "1", "what it changed, an index into effect_names",
+        [](const Record& r) { return r.effect; });
+  write("failed_ps", "ps", "when it failed", [&](const Record& r) { return time(r.failed); });
+  write("stopped_ps", "ps", "when the controllers emptied the pipeline for it, or would have",
+        [&](const Record& r) { return time(r.stopped); });
+  write("resumed_ps", "ps", "when tokens entered again; -1 if they never did, or never stopped",
+        [&](const Record& r) { return time(r.resumed); });
+  write(
+      "recovered_ps", "ps",
+      "when as many tokens had left the pipeline since as were lost to this failure; -1 for never",
+      [&](const Record& r) { return time(r.recovered); });
+  write("cores_moved", "1", "cores whose weights moved on along the chain",
+        [](const Record& r) { return r.moves; });
+  write("tokens_discarded", "token", "in the pipeline when it stopped; they entered again",
+        [](const Record& r) { return r.tokens_discarded; });
+  write("sequences_lost", "1", "sequences that were computed again from their first token",
+        [](const Record& r) { return r.sequences_lost; });
+  write("tokens_lost", "token", "tokens of these whose K and V were lost",
+        [](const Record& r) { return r.tokens_lost; });
+  write("kv_pages_lost", "1", "pages of each block that were given up for good",
+        [](const Record& r) { return r.kv_pages_lost; });
+  write("outputs_before", "token", "output tokens sampled until it stopped",
+        [](const Record& r) { return r.outputs_when_stopped; });
+  write("outputs_recovered", "token", "output tokens sampled until recovered_ps; 0 for never",
+        [](const Record& r) { return r.outputs_when_recovered; });
+  file_.set_attribute("/failures", "halted", std::int64_t{recovery.halted() ? 1 : 0});
+  file_.set_attribute("/failures", "halt_reason", recovery.halt_reason());
+  const auto done = system.controller().totals().requests_done;
+  file_.set_attribute("/failures", "requests_unserved",
+                      static_cast<std::int64_t>(experiment_.summary.requests) - done);
 }
 
 void RunWriter::write_energy(const RunStatistics& statistics) {
@@ -399,7 +464,7 @@ void RunWriter::write_kv(const llm::ServingController& controller, const RunStat
     file_.set_attribute("/kv", fmt::format("{}_window_ps", name), std::int64_t{1} << line.shift());
   };
   const auto& kv = controller.kv();
-  file_.set_attribute("/kv", "pages_total", kv.pages_total());
+  file_.set_attribute("/kv", "pages_total", experiment_.make_kv_controller().pages_total());
   file_.set_attribute("/kv", "page_tokens", std::int64_t{kv.page_tokens()});
   file_.set_attribute("/kv", "heads", std::int64_t{experiment_.model.kv_heads});
   write("pages_used", "1",

@@ -36,6 +36,12 @@ Time DieNetwork::take(std::size_t link, Time head, int flits, Duration length) {
   return begin;
 }
 
+Time DieNetwork::quiet_from() const {
+  const auto last = std::max_element(links_.begin(), links_.end(),
+                                     [](const Link& a, const Link& b) { return a.last.end < b.last.end; });
+  return last->last.end + model_.wire_latency + model_.die_crossing_latency;
+}
+
 void DieNetwork::keep_last(std::size_t link) {
   forget_ended(earlier_[link]);
   earlier_[link].push_back(links_[link].last);

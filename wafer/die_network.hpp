@@ -59,6 +59,10 @@ class DieNetwork {
   std::span<const Onward> enter(const MulticastTree& tree, std::uint32_t segment, int flits,
                                 engine::Time head, Travel& travel);
 
+  /// What has been sent up to now is at the end of its way through this die, or at the next one's border, not
+  /// later than this.
+  engine::Time quiet_from() const;
+
   struct LinkUse {
     std::int64_t flits = 0;
     engine::Duration waited{};  ///< sum over packets of their waiting for this link

@@ -96,4 +96,14 @@ std::int16_t MulticastTree::add_step(Branch from, int link, MulticastStep::End e
   return static_cast<std::int16_t>(steps.size() - 1);
 }
 
+std::int64_t MulticastTree::destinations_from(std::uint32_t segment) const {
+  std::int64_t destinations = 0;
+  for (const auto& step : segments_[segment].steps) {
+    if (step.end == MulticastStep::End::core) ++destinations;
+    if (step.end == MulticastStep::End::crossing || step.end == MulticastStep::End::wafer)
+      destinations += destinations_from(step.target);
+  }
+  return destinations;
+}
+
 }  // namespace ouro::wafer

@@ -42,6 +42,8 @@ class MulticastTree {
 
   CoreId source() const { return source_; }
   const MulticastSegment& segment(std::uint32_t index) const { return segments_[index]; }
+  /// Destinations behind the beginning of a segment.
+  std::int64_t destinations_from(std::uint32_t segment) const;
   std::size_t segments() const { return segments_.size(); }
   /// The destinations beyond which the tree does not go on.
   std::vector<CoreId> ends() const;

@@ -258,6 +258,7 @@ WaferModel read_wafer(const Config& config) {
   const auto cycle = config.at("wafer.clock").as_clock_period();
   wafer.noc = read_noc(config, wafer.geometry, cycle);
   wafer.faults = read_faults(config, wafer.geometry, wafer.noc.host);
+  wafer.failures = read_failures(config, wafer.geometry, wafer.faults, wafer.noc.host);
   leave_out_links(wafer.geometry, wafer.noc.joint, wafer.faults);
   wafer.noc.routing = make_routing(config, wafer.geometry, wafer.faults, wafer.noc);
   wafer.core = read_core(config, cycle);

@@ -3,6 +3,7 @@
 #include "engine/time.hpp"
 #include "wafer/core_model.hpp"
 #include "wafer/energy.hpp"
+#include "wafer/failures.hpp"
 #include "wafer/faults.hpp"
 #include "wafer/geometry.hpp"
 #include "wafer/noc_model.hpp"
@@ -19,6 +20,7 @@ struct HostModel {
 struct WaferModel {
   Geometry geometry;
   Faults faults;
+  std::vector<Failure> failures;  ///< while it works, in the order of their times
   NocModel noc;
   CoreModel core;
   EnergyModel energy;

@@ -40,6 +40,37 @@ TEST(KvCore, PutsTheKBlocksOfAHeadIntoCrossbarsOfTheirOwn) {
   EXPECT_EQ(write(core, 0, 0, 1).k_rows, 256);  // the 17th page has no crossbar of its own left
 }
 
+TEST(KvCore, IsAfterARewindWhatItWasBefore) {
+  for (const auto& head : {HeadShape{}, HeadShape{1, 576, 512}}) {
+    for (const int stay : {1, 5, kPage - 1, kPage, kPage + 1, 2 * kPage, 9 * kPage + 3}) {
+      KvCore once{{}, kCrossbars, head}, again{{}, kCrossbars, head};
+      const auto expected = write(once, 0, 0, stay);
+      write(again, 0, 0, stay);
+      write(again, 0, 0, 3 * kPage);
+      again.rewind(0, 0, stay);
+      const auto& found = *again.read(0, 0);
+      EXPECT_EQ(found.tokens, stay);
+      EXPECT_EQ(found.k_rows, expected.k_rows) << stay;
+      EXPECT_EQ(found.v_rows, expected.v_rows) << stay;
+      EXPECT_EQ(found.v_rows_below, expected.v_rows_below) << stay;
+      EXPECT_EQ(found.v_beside, expected.v_beside) << stay;
+      EXPECT_EQ(found.k_blocks, expected.k_blocks) << stay;
+      EXPECT_EQ(found.v_blocks, expected.v_blocks) << stay;
+      EXPECT_EQ(found.pages, expected.pages) << stay;
+      EXPECT_EQ(again.blocks_used(), once.blocks_used()) << stay;
+    }
+  }
+}
+
+TEST(KvCore, RewoundToNothingIsIdleAndNeverGoesForward) {
+  KvCore core{{}, kCrossbars, {}};
+  write(core, 3, 1, 200);
+  EXPECT_THROW(core.rewind(3, 1, 201), engine::ContractError);
+  core.rewind(3, 1, 0);
+  EXPECT_TRUE(core.is_idle());
+  EXPECT_EQ(core.blocks_used(), 0);
+}
+
 TEST(KvCore, PutsTheVBlocksOfAHeadIntoTheSameCrossbarUntilThatIsFull) {
   KvCore core{{}, kCrossbars, {}};
   const auto& eight = write(core, 0, 0, 8 * kPage);

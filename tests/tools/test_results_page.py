@@ -49,21 +49,22 @@ class Section:
 
 
 def sections():
-    of_run, of_noc = Section(""), Section("")
+    of_run, of_noc, of_failures = Section(""), Section(""), Section("")
     for text in PAGE.read_text().split("\n## ")[1:]:
         section = Section(text)
         into = of_noc if section.heading.startswith("Of `ouroboros noc`") else of_run
+        into = of_failures if section.heading.startswith("/failures") else into
         if section.heading.startswith(("/experts", "Of `ouroboros map`")):
             continue  # the model of these tests is dense, and a mapping is another file
         into.datasets |= section.datasets
         into.attributes |= section.attributes
-    return of_run, of_noc
+    return of_run, of_noc, of_failures
 
 
 class ResultsPage(ProgramTest):
     def setUp(self):
         super().setUp()
-        self.of_run, self.of_noc = sections()
+        self.of_run, self.of_noc, self.of_failures = sections()
         self.experiment('lengths = "fixed"\nprompt_tokens = 9\noutput_tokens = 4\nrequests = 3\n')
 
     def expect_page(self, file, datasets, attributes, sizes):
@@ -108,6 +109,13 @@ class ResultsPage(ProgramTest):
         with h5py.File(self.path / "run.h5") as file:
             sizes = SIZES | {"R": 3, "T": len(file["tokens/number"]), "K": len(file["packets/from"])}
             self.expect_page(file, self.of_run.datasets, self.of_run.attributes, sizes)
+
+    def test_a_run_with_failures_has_what_the_page_says(self):
+        self.run_ok("run.h5", *assign("wafer.faults.runtime.cores=2", "wafer.faults.runtime.until=20 us"), ranks=2)
+        with h5py.File(self.path / "run.h5") as file:
+            self.expect_page(file, self.of_run.datasets | self.of_failures.datasets,
+                             self.of_run.attributes | self.of_failures.attributes,
+                             SIZES | {"R": 3, "F": 2, "T": len(file["tokens/number"])})
 
     def test_a_run_at_fidelity_stage_lacks_what_the_page_says(self):
         self.run_ok("run.h5", *assign("wafer.noc.fidelity=stage"), ranks=2)

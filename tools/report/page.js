@@ -2,7 +2,7 @@
 
 // The page: reads the embedded data and fills the sections.
 
-const kStageColours = [kColours.sky, kColours.blue, kColours.yellow, kColours.green, kColours.orange, kColours.vermilion, kColours.purple, kColours.black];
+const kStageColours = [kColours.sky, kColours.blue, kColours.yellow, kColours.green, kColours.orange, kColours.vermilion, kColours.purple, kColours.black, "#8c8c8c"];
 
 /// One result file.
 class Run {
