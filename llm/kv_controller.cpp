@@ -44,17 +44,20 @@ void KvController::add_page(Sequence& sequence, int head) {
   auto& extents = sequence.heads[static_cast<std::size_t>(head)];
   const auto cores = static_cast<int>(free_pages_.size());
   const int wanted = extents.empty() ? (sequence.start + head) % cores : extents.back().core;
-  const int core = next_core_with_room(wanted);
+  const int core = core_with_room(wanted);
   if (extents.empty() || extents.back().core != core) extents.push_back({core, sequence.pages});
   --free_pages_[static_cast<std::size_t>(core)];
   ++pages_used_;
 }
 
-int KvController::next_core_with_room(int from) const {
+int KvController::core_with_room(int wanted) {
+  if (has_room(wanted)) return wanted;
   const auto cores = static_cast<int>(free_pages_.size());
   for (int i = 0; i < cores; ++i) {
-    const int core = (from + i) % cores;
-    if (free_pages_[static_cast<std::size_t>(core)] > 0) return core;
+    const int core = (next_turn_ + i) % cores;
+    if (!has_room(core)) continue;
+    next_turn_ = (core + 1) % cores;
+    return core;
   }
   throw engine::ContractError{"no KV core has a free page though pages are free"};
 }

@@ -30,7 +30,8 @@ namespace ouro::llm {
 /// blocks. Cores may hold different numbers of pages; one with none is passed over. Heads of a sequence start
 /// at consecutive cores of the ring, and each sequence starts where the one before ended, so that the next
 /// token's writes are elsewhere than this token's reads (docs/design.md). A head stays on its core while that
-/// has a free page and goes on at the next core of the ring that has one.
+/// has a free page. Heads for which there is no page where they want it take turns around the ring, so that
+/// they do not meet on one core.
 ///
 /// Stretches of prompts can be kept in a cache, whose pages sequences with the same prompt share: their
 /// tables name the same pages, and only the last owner gives them back. Pages are shared whole, so a sequence
@@ -119,9 +120,9 @@ class KvController {
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [heads, page_tokens, total, used, next_start, stretch_pages, cache, evicted, free, sequences] =
-        *this;
-    engine::archive_fields(archive, total, used, next_start, cache, evicted, free, sequences);
+    auto& [heads, page_tokens, total, used, next_start, next_turn, stretch_pages, cache, evicted, free,
+           sequences] = *this;
+    engine::archive_fields(archive, total, used, next_start, next_turn, cache, evicted, free, sequences);
   }
 
  private:
@@ -140,7 +141,8 @@ class KvController {
   };
 
   void add_page(Sequence& sequence, int head);
-  int next_core_with_room(int from) const;
+  bool has_room(int core) const { return free_pages_[static_cast<std::size_t>(core)] > 0; }
+  int core_with_room(int wanted);
   int core_of_page(const Sequence& sequence, int head, int page) const;
   void evict();
 
@@ -149,6 +151,7 @@ class KvController {
   std::int64_t pages_total_;
   std::int64_t pages_used_ = 0;
   int next_start_ = 0;
+  int next_turn_ = 0;  // where to look first for a page that is not where it is wanted
   int stretch_pages_;
   PrefixCache cache_;
   std::vector<int> evicted_;

@@ -69,22 +69,31 @@ TEST(KvController, KeepsAHeadOnItsCoreWhileThatHasAPageAndGoesOnAtTheNextThatHas
   EXPECT_THAT(kv.extents(1, 0), ElementsAre(KvExtent{1, 0}));
 }
 
-TEST(KvController, GoesOnAroundTheRing) {
+TEST(KvController, GivesCoresInTurnAroundTheRing) {
   auto kv = ring(3, 1, 1);
   kv.open(0);
   kv.open(1);  // starts at core 1
   ASSERT_TRUE(kv.grow(1, 3 * kPageTokens));
-  EXPECT_THAT(kv.extents(1, 0), ElementsAre(KvExtent{1, 0}, KvExtent{2, 1}, KvExtent{0, 2}));
+  EXPECT_THAT(kv.extents(1, 0), ElementsAre(KvExtent{1, 0}, KvExtent{0, 1}, KvExtent{2, 2}));
 }
 
 TEST(KvController, PassesOverCoresThatHoldNoPages) {
-  KvController kv{{2, 0, 1, 0}, 2, kPageTokens, 4};
+  KvController kv{{1, 0, 2, 0}, 2, kPageTokens, 4};
   EXPECT_EQ(kv.pages_total(), 3);
   kv.open(0);
   ASSERT_TRUE(kv.grow(0, 1));
   EXPECT_THAT(kv.extents(0, 0), ElementsAre(KvExtent{0, 0}));
   EXPECT_THAT(kv.extents(0, 1), ElementsAre(KvExtent{2, 0})) << "core 1 holds nothing";
   EXPECT_FALSE(kv.grow(0, kPageTokens + 1)) << "one page is left, and two are needed";
+}
+
+TEST(KvController, SpreadsHeadsThatFindTheirCoresFullOverTheOthers) {
+  KvController kv{{1, 1, 1, 3, 3, 3}, 3, kPageTokens, 4};
+  kv.open(0);
+  ASSERT_TRUE(kv.grow(0, 2 * kPageTokens));
+  EXPECT_THAT(kv.extents(0, 0), ElementsAre(KvExtent{0, 0}, KvExtent{3, 1}));
+  EXPECT_THAT(kv.extents(0, 1), ElementsAre(KvExtent{1, 0}, KvExtent{4, 1}));
+  EXPECT_THAT(kv.extents(0, 2), ElementsAre(KvExtent{2, 0}, KvExtent{5, 1}));
 }
 
 TEST(KvController, RefusesGrowthBeyondItsPagesAndChangesNothing) {
@@ -131,7 +140,11 @@ class PageByPage {
       for (int head = 0; head < heads_; ++head) {
         auto& cores = at(slot).heads[static_cast<std::size_t>(head)];
         int core = page == 0 ? (at(slot).start + head) % cores_ : cores.back();
-        while (free_[static_cast<std::size_t>(core)] == 0) core = (core + 1) % cores_;
+        if (free_[static_cast<std::size_t>(core)] == 0) {
+          core = turn_;
+          while (free_[static_cast<std::size_t>(core)] == 0) core = (core + 1) % cores_;
+          turn_ = (core + 1) % cores_;
+        }
         --free_[static_cast<std::size_t>(core)];
         cores.push_back(core);
       }
@@ -165,6 +178,7 @@ class PageByPage {
   int cores_;
   int heads_;
   int next_start_ = 0;
+  int turn_ = 0;  // where heads that find their core full look first
   std::vector<int> free_;
   std::vector<Slot> slots_;
 };
