@@ -8,6 +8,7 @@
 
 #include "engine/logical_process.hpp"
 #include "engine/state_archive.hpp"
+#include "llm/station_log.hpp"
 #include "llm/traffic.hpp"
 #include "llm/work_ledger.hpp"
 #include "wafer/geometry.hpp"
@@ -38,6 +39,9 @@ class Die : public engine::LogicalProcess {
 
   /// Of the station with that number while its home core was on this die; nullptr if it never was.
   virtual const StationUse* station_use(int station) const = 0;
+
+  /// When recorded tokens were at this die's stations.
+  virtual StationLog& station_log() = 0;
 
   /// Whether nothing is under way and no KV is held, as it must be at the end of a run.
   virtual bool is_idle() const = 0;

@@ -22,7 +22,8 @@ CoreId at_core(const Message& message) {
 }  // namespace
 
 DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv,
-                       const Foresight& foresight, Duration control_latency, wafer::RecordWindow recorded)
+                       const Foresight& foresight, Duration control_latency, StationLog log,
+                       wafer::RecordWindow recorded)
     : plan_{plan},
       geometry_{plan.wafer().geometry},
       core_model_{plan.wafer().core},
@@ -33,6 +34,7 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       control_latency_{control_latency},
       network_{geometry_, plan.wafer().noc, die},
       ledger_{plan.blocks(), plan.wafer().energy},
+      station_log_{std::move(log)},
       cores_(static_cast<std::size_t>(geometry_.cores_of_die())),
       packet_record_{recorded} {
   for (int i = 0; i < geometry_.cores_of_die(); ++i) {
@@ -142,7 +144,7 @@ void DieProcess::send(Message message, CoreId from, CoreId to, std::int64_t byte
   message.kind = MessageKind::packet;
   message.target = to.value();
   message.flits = static_cast<std::uint16_t>(plan_.wafer().noc.flits(bytes));
-  count_buffer(message);
+  count_buffer(message, core(from));
   traffic_.sent(message.flits);
   if (to != wafer::DieNetwork::host_id(geometry_))
     packet_record_.sent(scheduler_->now(), from, to, message.flits);
@@ -152,9 +154,9 @@ void DieProcess::send(Message message, CoreId from, CoreId to, std::int64_t byte
   forward(message, onward);
 }
 
-void DieProcess::count_buffer(const Message& message) {  // written once and read once
-  ledger_.count(message.stage, message.token().phase(), Component::buffer,
-                2 * message.flits * plan_.wafer().noc.link_bits);
+void DieProcess::count_buffer(const Message& message, Core& core) {  // written once and read once
+  count(core, message.stage, message.token().phase(), Component::buffer,
+        2 * message.flits * plan_.wafer().noc.link_bits);
 }
 
 void DieProcess::count_travel(const Message& message, const wafer::Travel& travel) {
@@ -163,6 +165,7 @@ void DieProcess::count_travel(const Message& message, const wafer::Travel& trave
   if (travel.joint_bits > 0) {
     ledger_.count(message.stage, message.token().phase(), Component::wafer_crossing, travel.joint_bits);
   }
+  link_flits_.add(scheduler_->now(), (travel.hop_bits + travel.joint_bits) / plan_.wafer().noc.link_bits);
 }
 
 void DieProcess::forward(Message message, const Onward& onward) {
@@ -199,7 +202,7 @@ void DieProcess::send_along_trees(Message message, const StationPlan& station, s
   const auto destinations = static_cast<std::int64_t>(station.cores->size() / station.trees.size());
   for (std::size_t i = first; i < first + station.trees_at_once(); ++i) {
     message.head = static_cast<std::uint16_t>(i);
-    count_buffer(message);
+    count_buffer(message, core(station.home));
     traffic_.sent(message.flits, destinations);
     packet_record_.sent(scheduler_->now(), station.trees[i], message.flits);
     wafer::Travel travel;
@@ -222,7 +225,7 @@ void DieProcess::forward_multicast(Message message, std::span<const Onward> onwa
 
 void DieProcess::arrive(const Message& message, CoreId core_id, Time tail) {
   traffic_.received(message.flits);
-  count_buffer(message);
+  count_buffer(message, core(core_id));
   switch (message.cargo) {
     case Cargo::activations:
     case Cargo::residual:
@@ -257,8 +260,8 @@ void DieProcess::arrive(const Message& message, CoreId core_id, Time tail) {
 
 Time DieProcess::use_sfu(Core& core, Time from, const SfuWork& work, int block, Stage stage, Phase phase) {
   if (work.time == Duration{}) return from;  // nothing to do waits for nothing
-  ledger_.count(stage, phase, Component::sfu_special, work.special);
-  ledger_.count(stage, phase, Component::sfu_simple, work.simple);
+  count(core, stage, phase, Component::sfu_special, work.special);
+  count(core, stage, phase, Component::sfu_simple, work.simple);
   const Time start = std::max(from, core.sfu_free);
   core.sfu_free = start + work.time;
   core.use.sfu_busy += work.time;
@@ -270,11 +273,14 @@ void DieProcess::gather_at_station(const Message& message, CoreId core_id, Time 
   auto& home = core(core_id);
   auto& station = *home.station;
   const auto& plan = station_plan(station);
+  const bool records = station_log_.records(message.number);
+  if (records) station_log_.enter(station.number, message.number, tail);
   const auto whole = station.gather.add(message.number, 0, plan.expected_packets, tail);
   if (!whole) return;
 
   const Time done =
       use_sfu(home, *whole, plan_.home_work(plan), plan.block, plan.home_stage, message.token().phase());
+  if (records) station_log_.gather(station.number, message.number, *whole, done);
   Message ready = message;
   ready.kind = MessageKind::station_ready;
   ready.at = core_id.value();
@@ -312,6 +318,8 @@ void DieProcess::launch(Station& station, const Token& token) {
   const auto& plan = station_plan(station);
   ++station.next_number;
   ++station.use.tokens;
+  if (station_log_.records(token.number))
+    station_log_.launch(station.number, token.number, kv_.request_of(token.slot), scheduler_->now());
   if (needs_credit(station, token)) {
     --station.credits;
     Message message{.station = static_cast<std::uint16_t>(station.number)};
@@ -363,11 +371,11 @@ void DieProcess::start_pass(const Message& message, CoreId core_id, Time tail) {
   tile_core.crossbars_free = start + work.pass;
   const Time end = start + work.pass + work.output;
 
-  count_buffer(message);
-  ledger_.count(message.stage, message.token().phase(), Component::mac, tile.macs);
-  ledger_.count(message.stage, message.token().phase(), Component::htree, work.htree_bits);
+  const auto phase = message.token().phase();
+  count_buffer(message, tile_core);
+  count(tile_core, message.stage, phase, Component::mac, tile.macs);
+  count(tile_core, message.stage, phase, Component::htree, work.htree_bits);
   tile_core.use.crossbars_busy += work.pass;
-  tile_core.use.macs += tile.macs;
   ledger_.busy(start, station.block, message.stage, work.pass);
 
   if (tile.partial_columns > 0 && !tile.partial_waits) {
@@ -498,12 +506,12 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   Time k_start = std::max(ready, attention.k_free);
   if (newest) {
     if (attention.k_free > ready) kv_collisions_.add(ready, 1);
-    ledger_.count(Stage::qkv, phase, Component::kv_write, written_bits(head_));
+    count(kv_core, Stage::qkv, phase, Component::kv_write, written_bits(head_));
     k_start += write_k_time(core_model_, head_);
   }
   const auto score = score_work(core_model_, head_, tokens, entry.k_rows);
-  ledger_.count(Stage::score, phase, Component::mac, score.macs);
-  ledger_.count(Stage::score, phase, Component::htree, score.htree_bits);
+  count(kv_core, Stage::score, phase, Component::mac, score.macs);
+  count(kv_core, Stage::score, phase, Component::htree, score.htree_bits);
   attention.k_free = k_start + score.time;
   ledger_.busy(k_start, block, Stage::score, score.time);
 
@@ -511,14 +519,13 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
                                     block, Stage::softmax, phase);
 
   const auto values = values_work(core_model_, head_, tokens, entry.v_rows);
-  ledger_.count(Stage::projection, phase, Component::mac, values.macs);
-  ledger_.count(Stage::projection, phase, Component::htree, values.htree_bits);
+  count(kv_core, Stage::projection, phase, Component::mac, values.macs);
+  count(kv_core, Stage::projection, phase, Component::htree, values.htree_bits);
   const Duration value_time = values.time + (newest ? write_v_time(core_model_, head_) : Duration{});
   const Time v_start = std::max(softmax_done, attention.v_free);
   attention.v_free = v_start + value_time;
   ledger_.busy(v_start, block, Stage::projection, value_time);
   kv_core.use.crossbars_busy += score.time + value_time;
-  kv_core.use.macs += score.macs + values.macs;
 
   if (newest) {
     add_attention_partial(message, core_id, attention.v_free);
@@ -574,6 +581,15 @@ const StationUse* DieProcess::station_use(int station) const {
   if (here) return &core(station_plan(station).home).station->use;
   const auto past = past_use_.find(station);
   return past == past_use_.end() ? nullptr : &past->second;
+}
+
+EnergyCounts DieProcess::energy_counts(int core) const {
+  auto counts = core_use(core).counts;
+  const auto travel = network_.travel_from(core);
+  counts[Component::hop] += travel.hop_bits;
+  counts[Component::die_crossing] += travel.crossing_bits;
+  counts[Component::wafer_crossing] += travel.joint_bits;
+  return counts;
 }
 
 const KvCore* DieProcess::kv_core(int core_index) const {

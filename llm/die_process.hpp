@@ -25,7 +25,7 @@ namespace ouro::llm {
 struct CoreUse {
   engine::Duration crossbars_busy{};
   engine::Duration sfu_busy{};
-  std::int64_t macs = 0;
+  wafer::EnergyCounts counts;  ///< but for what its router's links carry
 };
 
 }  // namespace ouro::llm
@@ -46,7 +46,7 @@ class DieProcess final : public Die {
   /// @param foresight  of this rank's region
   /// @param recorded   when sent packets are recorded
   DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv, const Foresight& foresight,
-             engine::Duration control_latency, wafer::RecordWindow recorded);
+             engine::Duration control_latency, StationLog log, wafer::RecordWindow recorded);
 
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
@@ -63,10 +63,11 @@ class DieProcess final : public Die {
   void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, collisions, ledger,
-           cores, traffic, record, first_number, past_use, scheduler] = *this;
+    auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, collisions, flits,
+           ledger, log, cores, traffic, record, first_number, past_use, scheduler] = *this;
     if constexpr (Archive::is_loading::value) take_roles();  // of the plan that the controllers came to
-    engine::archive_fields(archive, network, collisions, ledger, traffic, record, first_number, past_use);
+    engine::archive_fields(archive, network, collisions, flits, ledger, log, traffic, record, first_number,
+                           past_use);
     for (auto& core : cores) archive& core;
   }
 
@@ -76,11 +77,16 @@ class DieProcess final : public Die {
   const wafer::PacketRecord& packet_record() const { return packet_record_; }
   const wafer::DieNetwork& network() const { return network_; }
   const CoreUse& core_use(int core) const { return cores_[static_cast<std::size_t>(core)].use; }
+  /// All that cost energy at a core of this die, with the links that leave its router.
+  wafer::EnergyCounts energy_counts(int core) const;
   const KvCore* kv_core(int core) const;
   /// K of heads that came while their core's K crossbars were busy with another token or head.
   const engine::Timeline& kv_collisions() const { return kv_collisions_; }
+  /// Flits over the links between routers that begin in this die, when their packets entered it.
+  const engine::Timeline& link_flits() const { return link_flits_; }
 
   const StationUse* station_use(int station) const override;
+  StationLog& station_log() override { return station_log_; }
   bool is_idle() const override;
 
  private:
@@ -154,7 +160,7 @@ class DieProcess final : public Die {
   void multicast_to_experts(const Message& message, Station& station);
   void send_along_trees(Message message, const StationPlan& station, std::size_t first);
   void forward_multicast(Message message, std::span<const wafer::Onward> onward);
-  void count_buffer(const Message& message);
+  void count_buffer(const Message& message, Core& core);
   void count_travel(const Message& message, const wafer::Travel& travel);
   void arrive(const Message& message, wafer::CoreId core, engine::Time tail);
 
@@ -203,6 +209,10 @@ class DieProcess final : public Die {
   std::unique_ptr<Attention> make_attention(const CoreRole& role) const;
   void take_role(Core& core, wafer::CoreId id);
 
+  void count(Core& core, Stage stage, Phase phase, wafer::Component component, std::int64_t amount) {
+    ledger_.count(stage, phase, component, amount);
+    core.use.counts[component] += amount;
+  }
   engine::Time use_sfu(Core& core, engine::Time from, const SfuWork& work, int block, Stage stage,
                        Phase phase);
   Core& core(wafer::CoreId id) { return cores_[plan_.index_in_die(id)]; }
@@ -222,7 +232,9 @@ class DieProcess final : public Die {
   engine::Duration control_latency_;
   wafer::DieNetwork network_;
   engine::Timeline kv_collisions_;
+  engine::Timeline link_flits_;
   WorkLedger ledger_;
+  StationLog station_log_;
   std::vector<Core> cores_;
   Traffic traffic_;
   wafer::PacketRecord packet_record_;

@@ -21,6 +21,7 @@ void DieProcess::discard(const Message& message) {
 
 void DieProcess::flush(std::uint32_t first_number) {
   first_number_ = first_number;
+  station_log_.flush();
   for (auto& core : cores_) {
     core.tile_parts.clear();
     if (core.station) empty(*core.station);

@@ -50,8 +50,11 @@ ServingOptions read_serving_options(const Config& config, const WorkloadOptions&
   options.reserved_context =
       workload.rows.max_context > 0 ? workload.rows.max_context : summary.longest_context;
   options.max_running = static_cast<int>(config.at("serving.max_running").as_int(1, 65535));
-  options.record_every =
-      static_cast<std::uint32_t>(config.at("output.record_token_every").as_int(0, 1'000'000'000));
+  const auto read_every = [&](const char* key) {
+    return static_cast<std::uint32_t>(config.at(key).as_int(0, 1'000'000'000));
+  };
+  options.record_every = read_every("output.record_token_every");
+  options.record_stations_every = read_every("output.record_stations_every");
   options.entry_queue = static_cast<int>(config.at("serving.entry_queue").as_int(1, 65535));
   options.mix = read_mix(config);
   options.prefill_permille =

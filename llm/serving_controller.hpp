@@ -75,6 +75,7 @@ struct ServingOptions {
   engine::Duration tpot_limit = engine::Duration::max();
   LoadOptions load{};
   std::uint32_t record_every = 0;  ///< tokens whose number is a multiple get a TokenRecord; 0 for none
+  std::uint32_t record_stations_every = 0;  ///< the same of StationRecord, which the dies write
 };
 
 /// Sums over all that has happened; the same on every rank.

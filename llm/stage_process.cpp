@@ -12,13 +12,14 @@ using engine::Time;
 using wafer::Component;
 
 StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTiming& timing,
-                           const KvController& kv, Duration control_latency)
+                           const KvController& kv, Duration control_latency, StationLog log)
     : plan_{plan},
       die_{die},
       timing_{timing},
       kv_{kv},
       control_latency_{control_latency},
-      ledger_{plan.blocks(), plan.wafer().energy} {
+      ledger_{plan.blocks(), plan.wafer().energy},
+      station_log_{std::move(log)} {
   const auto window = static_cast<std::size_t>(plan.window());
   const auto last = static_cast<int>(plan.stations().size()) - 1;
   for (int number = 0; number <= last; ++number) {
@@ -199,6 +200,10 @@ void StageProcess::take_ready(Station& station) {
     return;
   }
   station.coming.pop_front();
+  if (const auto number = coming.token.number; station_log_.records(number)) {
+    station_log_.enter(station.number, number, coming.first);
+    station_log_.gather(station.number, number, coming.last - timing_.home_time(station.number), coming.last);
+  }
   station.ready.push_back(coming.token);
   launch_ready_tokens(station);
 }
@@ -258,6 +263,8 @@ void StageProcess::launch(Station& station, const Token& token) {
   const std::int64_t context = std::int64_t{token.position} + 1;
   const Time now = scheduler_->now();
   ++station.use.tokens;
+  if (station_log_.records(token.number))
+    station_log_.launch(station.number, token.number, kv_.request_of(token.slot), now);
 
   const bool retires = plan.is_lm_head && !token.sampled();
   const auto* heads = station.is_qkv ? &place(station, token) : nullptr;

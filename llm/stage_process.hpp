@@ -23,7 +23,7 @@ class StageProcess final : public Die {
   /// @param kv      the page tables of this rank's copy of the controllers; those of a token that is
   ///                under way do not change
   StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTiming& timing, const KvController& kv,
-               engine::Duration control_latency);
+               engine::Duration control_latency, StationLog log);
 
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
@@ -32,8 +32,9 @@ class StageProcess final : public Die {
   void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [plan, die, timing, kv, control_latency, stations, everything, ledger, traffic, scheduler] = *this;
-    engine::archive_fields(archive, ledger, traffic);
+    auto& [plan, die, timing, kv, control_latency, stations, everything, ledger, log, traffic, scheduler] =
+        *this;
+    engine::archive_fields(archive, ledger, log, traffic);
     for (auto& station : stations) archive& station;
   }
 
@@ -41,6 +42,7 @@ class StageProcess final : public Die {
   const WorkLedger& ledger() const override { return ledger_; }
   const Traffic& traffic() const override { return traffic_; }
   const StationUse* station_use(int station) const override;
+  StationLog& station_log() override { return station_log_; }
   bool is_idle() const override;
 
  private:
@@ -151,6 +153,7 @@ class StageProcess final : public Die {
   std::vector<Station> stations_;              // in their order
   const ExpertRouting::Choice everything_{0};  ///< expert 0 stands for tiles that all work for every token
   WorkLedger ledger_;
+  StationLog station_log_;
   Traffic traffic_;
   engine::Scheduler* scheduler_ = nullptr;  ///< of the event being handled
 };

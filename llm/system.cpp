@@ -61,17 +61,29 @@ std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
   }
   auto die = make_die(wafer::DieId{id.value() - kFirstDieLp});
   dies_.push_back(die.get());
+  station_logs_.push_back(&die->station_log());
   return die;
 }
 
 std::unique_ptr<Die> System::make_die(wafer::DieId id) {
   const auto control_latency = experiment_.control_latency;
+  const StationLog log{experiment_.serving.record_stations_every};
   if (stage_timing_)
-    return std::make_unique<StageProcess>(plan(), id, *stage_timing_, controller_->kv(), control_latency);
-  auto die = std::make_unique<DieProcess>(plan(), id, controller_->kv(), foresight_, control_latency,
+    return std::make_unique<StageProcess>(plan(), id, *stage_timing_, controller_->kv(), control_latency,
+                                          log);
+  auto die = std::make_unique<DieProcess>(plan(), id, controller_->kv(), foresight_, control_latency, log,
                                           experiment_.recorded_packets);
   packet_dies_.push_back(die.get());
   return die;
+}
+
+std::vector<StationRecord> System::take_station_records() {
+  std::vector<StationRecord> all;
+  for (auto* log : station_logs_) {
+    const auto records = log->take();
+    all.insert(all.end(), records.begin(), records.end());
+  }
+  return all;
 }
 
 void System::check_finished() const {

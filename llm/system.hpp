@@ -34,6 +34,8 @@ class System {
   const ServingController& controller() const { return *controller_; }
   /// Of this rank, in the order of their numbers.
   const std::vector<const Die*>& dies() const { return dies_; }
+  /// When recorded tokens were at the stations of this rank, of those launched since the last call.
+  std::vector<StationRecord> take_station_records();
   /// The same at `packet` fidelity; none at `stage`.
   const std::vector<const DieProcess*>& packet_dies() const { return packet_dies_; }
   /// As it stands.
@@ -58,6 +60,7 @@ class System {
   ServingController* controller_ = nullptr;  // owned by the region, as the others
   HostProcess* host_ = nullptr;
   std::vector<const Die*> dies_;
+  std::vector<StationLog*> station_logs_;
   std::vector<const DieProcess*> packet_dies_;
   std::unique_ptr<engine::Region> region_;
 };

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <optional>
 
+#include "tools/station_names.hpp"
+
 namespace ouro::tools {
 namespace {
 
@@ -64,14 +66,6 @@ Sentence kv_or_admission(const ResultsReader& run) {
       100 * queued, 100 * pages);
 }
 
-/// The stations are four of each block, five with a router, then the LM head.
-std::string name_of_station(std::size_t station, std::size_t stations, bool has_router) {
-  std::vector<const char*> of_block{"QKV", "O", "gate and up", "down"};
-  if (has_router) of_block.insert(of_block.begin() + 2, "router");
-  if (station + 1 == stations) return "the LM head";
-  return fmt::format("{} of block {}", of_block[station % of_block.size()], station / of_block.size());
-}
-
 /// Tokens wait in front of what is slow: the last home core that is often held up stands right before it.
 Sentence stalled_stage(const ResultsReader& run) {
   const auto stalled = run.read<std::int64_t>("/stages/home_stalled_ps");
@@ -84,7 +78,7 @@ Sentence stalled_stage(const ResultsReader& run) {
   const auto slow = std::min(station + 1, stalled.size() - 1);
   return fmt::format(
       "{}: the home core before it had a token ready and no room ahead for {:.0f} % of the makespan",
-      name_of_station(slow, stalled.size(), run.find("/experts/tokens")),
+      StationNames{run}.name(static_cast<std::int64_t>(slow), static_cast<std::int64_t>(stalled.size())),
       100 * static_cast<double>(stalled[station]) / makespan_of(run));
 }
 

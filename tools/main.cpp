@@ -300,6 +300,12 @@ class Program {
     command.add_flag("--force", trace_.force, "overwrite the trace");
     command.add_option("--max-mb", trace_.megabytes, "most MB that are written; default: 20")
         ->check(CLI::PositiveNumber);
+    auto& chosen = trace_.selection;
+    command.add_option("--requests", chosen.requests, "only these, such as 0,3-5; default: all");
+    command.add_option("--blocks", chosen.blocks, "only their stations; default: all");
+    command.add_option("--dies", chosen.dies, "only their links; default: all");
+    command.add_option("--from", chosen.from, "simulated time, such as \"1.5 ms\"");
+    command.add_option("--to", chosen.to, "simulated time");
     alone_do(command, [this] {
       fmt::print("{}\n", ouro::tools::trace(trace_));
       return 0;

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "engine/config.hpp"
 #include "engine/error.hpp"
 #include "engine/mpi.hpp"
 #include "engine/results_file.hpp"
 #include "partitions/read_partition.hpp"
+#include "tools/noc_file.hpp"
 #include "tools/noc_study.hpp"
+#include "tools/noc_table.hpp"
 #include "tools/run_settings.hpp"
 #include "tools/run_statistics.hpp"
 #include "tools/together.hpp"
@@ -76,7 +79,8 @@ std::filesystem::path output_path(const NocArguments& arguments) {
 
 class NocWriter {
  public:
-  NocWriter(engine::ResultsFile& file, MPI_Comm comm) : file_{file}, is_root_{engine::mpi_rank(comm) == 0} {}
+  NocWriter(engine::ResultsFile& file, MPI_Comm comm)
+      : file_{file}, comm_{comm}, is_root_{engine::mpi_rank(comm) == 0} {}
 
   void write(const Prepared& prepared, const std::vector<NocFindings>& findings,
              const std::vector<std::int64_t>& link_flits) {
@@ -86,60 +90,23 @@ class NocWriter {
                         "the configuration; as an experiment file, with the rates of /noc/injection_rate, it "
                         "gives the same result"},
                        prepared.resolved_toml);
-    const auto real = [&](const char* name, const char* unit, const char* meaning,
-                          double NocFindings::*field) {
-      column<double>(findings, {fmt::format("/noc/{}", name), unit, meaning}, field);
-    };
-    const auto whole = [&](const char* name, const char* unit, const char* meaning,
-                           std::int64_t NocFindings::*field) {
-      column<std::int64_t>(findings, {fmt::format("/noc/{}", name), unit, meaning}, field);
-    };
-    real("injection_rate", "flits/cycle/core", "offered by open-loop traffic; 0 for other loads",
-         &NocFindings::injection_rate);
-    real("accepted_rate", "flits/cycle/core", "of packets that arrived in the measured time, open loop",
-         &NocFindings::accepted_rate);
-    whole("packets", "1", "measured packets that arrived", &NocFindings::packets);
-    std::vector<std::uint8_t> settled;
-    settled.reserve(findings.size());
-    for (const auto& row : findings) settled.push_back(row.settled ? 1 : 0);
-    whole_rows<std::uint8_t>({"/noc/settled", "1", "whether every measured packet arrived within the limit"},
-                             settled);
-    real("mean_latency", "cycles", "from a packet's creation to its last flit's arrival",
-         &NocFindings::mean_latency);
-    real("confidence", "cycles", "half of the 95 % confidence interval of the mean latency, from 20 batches",
-         &NocFindings::confidence);
-    real("mean_network_latency", "cycles", "the same, from when the head left its core; 0 at packet fidelity",
-         &NocFindings::mean_network_latency);
-    real("mean_routers", "1", "routers on a packet's way", &NocFindings::mean_routers);
-    whole("least_latency", "cycles", "of a packet", &NocFindings::least_latency);
-    whole("p50_latency", "cycles", "half of the packets took no longer; exact below 256, else 0.4 %",
-          &NocFindings::p50);
-    whole("p95_latency", "cycles", "95 % of the packets took no longer", &NocFindings::p95);
-    whole("p99_latency", "cycles", "99 % of the packets took no longer", &NocFindings::p99);
-    whole("greatest_latency", "cycles", "of a packet", &NocFindings::greatest_latency);
-    whole("completion", "cycles", "arrival of the last packet", &NocFindings::completion);
-    whole("cycles", "cycles", "simulated", &NocFindings::cycles);
-    whole("router_visits", "1", "flits that went through routers, once for each; flit fidelity",
-          &NocFindings::router_visits);
+    write_findings(file_, comm_, findings);
+    write_cores(prepared.wafer);
     const auto cores = static_cast<std::size_t>(prepared.wafer.geometry.cores());
     whole_rows<std::int64_t>(
         {"/noc/link_flits", "flits",
          "sent by each core's router to east, west, north, south and its core, whole runs"},
         link_flits, {cores, kPorts});
-    std::vector<std::string> digests;
-    digests.reserve(findings.size());
-    for (const auto& row : findings) digests.push_back(fmt::format("{:016x}", row.verdict.digest));
-    file_.set_attribute("/", "digest", digests.back());
-    file_.write_strings({"/noc/digest", "1", "of all events handled"}, digests);
-    column<double>(findings, {"/engine/wall_time", "s", "of the simulation"}, &NocFindings::wall_seconds);
+    file_.write_strings({"/noc/port_names", "1", "meaning of the last index of link_flits"},
+                        {"east", "west", "north", "south", "to_core"});
   }
 
-  void write_traced(std::vector<wafer::TracedArrival> mine, MPI_Comm comm) {
+  void write_traced(std::vector<wafer::TracedArrival> mine) {
     std::sort(mine.begin(), mine.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
-    const auto counts = engine::mpi_gather_all(comm, mine.size());
+    const auto counts = engine::mpi_gather_all(comm_, mine.size());
     std::size_t first = 0, total = 0;
     for (std::size_t i = 0; i < counts.size(); ++i) {
-      if (static_cast<int>(i) < engine::mpi_rank(comm)) first += counts[i];
+      if (static_cast<int>(i) < engine::mpi_rank(comm_)) first += counts[i];
       total += counts[i];
     }
     const auto traced = [&](const char* name, const char* unit, const char* meaning,
@@ -156,6 +123,19 @@ class NocWriter {
   }
 
  private:
+  void write_cores(const wafer::WaferModel& wafer) {
+    const auto& geometry = wafer.geometry;
+    file_.set_attribute("/cores", "columns", std::int64_t{geometry.columns()});
+    file_.set_attribute("/cores", "rows", std::int64_t{geometry.rows()});
+    file_.set_attribute("/cores", "core_columns_of_die", std::int64_t{geometry.core_columns});
+    file_.set_attribute("/cores", "core_rows_of_die", std::int64_t{geometry.core_rows});
+    std::vector<std::uint8_t> alive;
+    alive.reserve(static_cast<std::size_t>(geometry.cores()));
+    for (wafer::CoreId::Value core = 0; core < static_cast<wafer::CoreId::Value>(geometry.cores()); ++core)
+      alive.push_back(wafer.faults.core_is_dead(wafer::CoreId{core}) ? 0 : 1);
+    whole_rows<std::uint8_t>(
+        {"/cores/alive", "1", "0 for a core that is dead since the wafer was made, else 1"}, alive);
+  }
   template <class T>
   void whole_rows(const Column& column, const std::vector<T>& values,
                   const engine::ResultsFile::Shape& inner = {}) {
@@ -163,63 +143,11 @@ class NocWriter {
     for (const auto size : inner) row *= size;
     file_.write<T>(column, {values.data(), is_root_ ? values.size() : 0}, 0, values.size() / row, inner);
   }
-  template <class T>
-  void column(const std::vector<NocFindings>& findings, const Column& column, T NocFindings::*field) {
-    std::vector<T> values;
-    values.reserve(findings.size());
-    for (const auto& row : findings) values.push_back(row.*field);
-    whole_rows<T>(column, values);
-  }
 
   engine::ResultsFile& file_;
+  MPI_Comm comm_;
   bool is_root_;
 };
-
-void print_head(bool open_loop) {
-  if (open_loop) {
-    std::cout
-        << "  offered accepted   latency   +-95 %  network  p50  p95  p99   packets  (flits/cycle/core; "
-           "cycles)\n";
-  }
-}
-
-const char* remark_on(const NocFindings& row) {
-  constexpr double kLost = 0.03;  // more than chance in a measurement of usual length
-  if (!row.settled) return "  not settled: measured packets are still under way";
-  if (row.accepted_rate < (1 - kLost) * row.injection_rate) return "  beyond saturation: queues grow";
-  return "";
-}
-
-void print(const NocFindings& row, bool open_loop) {
-  if (open_loop) {
-    std::cout << fmt::format("{:9.5f} {:8.5f} {:>9} {:>8} {:>8.2f} {:>4} {:>4} {:>4} {:>9}{}\n",
-                             row.injection_rate, row.accepted_rate, fmt::format("{:.3f}", row.mean_latency),
-                             fmt::format("{:.3f}", row.confidence), row.mean_network_latency, row.p50,
-                             row.p95, row.p99, row.packets, remark_on(row));
-  } else {
-    std::cout << fmt::format(
-        "completion   {} cycles\nlatency      mean {:.3f} cycles, p50 {}, p99 {}, {} to {}\n"
-        "packets      {}\n",
-        row.completion, row.mean_latency, row.p50, row.p99, row.least_latency, row.greatest_latency,
-        row.packets);
-  }
-}
-
-void print_speed(const std::vector<NocFindings>& findings, int ranks) {
-  double wall = 0, cycles = 0, visits = 0;
-  std::uint64_t digest = 0;
-  for (const auto& row : findings) {
-    wall += row.wall_seconds;
-    cycles += static_cast<double>(row.cycles);
-    visits += static_cast<double>(row.router_visits);
-    digest = row.verdict.digest;
-  }
-  std::cout << fmt::format(
-      "simulator    {:.2f} s wall on {} rank{}, {:.3g} cycles/s, {:.3g} M flit-router visits/s, {:.0f} MB on "
-      "rank 0\n"
-      "digest       {:016x}\n",
-      wall, ranks, ranks == 1 ? "" : "s", cycles / wall, 1e-6 * visits / wall, peak_memory_mb(), digest);
-}
 
 /// All studies, one after another, and what they leave for the result.
 struct Studied {
@@ -251,17 +179,23 @@ Studied run_studies(const Prepared& prepared, MPI_Comm comm) {
       .kind = settings.synchronizer, .stall_limit_seconds = settings.stall_limit_seconds, .heartbeat = {}};
   Studied studied;
   studied.link_flits.resize(prepared.loads.size() * static_cast<std::size_t>(geometry.cores()) * kPorts);
-  if (is_root) print_head(open_loop);
+  std::optional<NocTable> table;
+  if (is_root) table.emplace(std::cout, open_loop);
   for (std::size_t i = 0; i < prepared.loads.size(); ++i) {
     NocStudy study{geometry, prepared.wafer.noc, prepared.loads[i], prepared.partition, comm,
                    options,  settings.lookahead};
     studied.findings.push_back(study.run());
-    if (is_root) print(studied.findings.back(), open_loop);
+    if (table) table->print(studied.findings.back());
     collect(studied, i, study, geometry);
   }
   MPI_Allreduce(MPI_IN_PLACE, studied.link_flits.data(), static_cast<int>(studied.link_flits.size()),
                 MPI_INT64_T, MPI_SUM, comm);
   return studied;
+}
+
+void print_speed(const std::vector<NocFindings>& findings, int ranks) {
+  NocTable{std::cout, false}.print_speed(findings, fmt::format(" on {} rank{}, {:.0f} MB on rank 0", ranks,
+                                                               ranks == 1 ? "" : "s", peak_memory_mb()));
 }
 
 }  // namespace
@@ -284,7 +218,7 @@ int noc(const NocArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
   NocWriter writer{*file, comm};
   writer.write(prepared, studied.findings, studied.link_flits);
   if (prepared.loads.front().load == wafer::NocTraffic::Load::trace)
-    writer.write_traced(std::move(studied.traced), comm);
+    writer.write_traced(std::move(studied.traced));
   file->commit();
   if (engine::mpi_rank(comm) == 0) print_speed(studied.findings, engine::mpi_size(comm));
   logger.info("wrote {}", path.string());

@@ -8,7 +8,7 @@ import itertools
 import h5py
 import numpy as np
 
-CATEGORICAL = ("#e8e8e8", "#0072b2", "#f0e442", "#56b4e9", "#d55e00", "#e69f00", "#cc79a7")  # of roles
+CATEGORICAL = ("#e8e8e8", "#0072b2", "#f0e442", "#56b4e9", "#d55e00", "#e69f00", "#cc79a7", "#009e73")  # of roles
 
 
 class Run:
@@ -70,6 +70,21 @@ class Run:
         cores = self.file["cores"].attrs
         return np.asarray(values).reshape(cores["rows"], cores["columns"])
 
+    def core_energy_j(self):
+        """Dynamic joules of each core, with the links that leave its router."""
+        return self.read("cores/energy_fj").sum(axis=1) * 1e-15
+
+    def passages_ns(self):
+        """Mean times of recorded tokens at each station: on the way to it, at work there, and waiting there."""
+        table = self.table("passages")
+        table = table[np.lexsort((table.station, table.number))]
+        follows = np.r_[False, table.number[1:] == table.number[:-1]]
+        begin = np.where(follows, np.r_[0, table.launched_ps[:-1]], table.entered_ps)
+        parts = {"way": table.gathered_ps - begin, "work": table.ready_ps - table.gathered_ps,
+                 "wait": table.launched_ps - table.ready_ps}
+        tokens = np.bincount(table.station)
+        return {name: np.bincount(table.station, values) / tokens * 1e-3 for name, values in parts.items()}
+
     def latencies_ms(self, kind="ttft"):
         """Of each request: "ttft", "tpot" (of those with two outputs or more), "latency" or "queued"."""
         requests = self.table("requests")
@@ -87,8 +102,10 @@ class Run:
 
 
 def plot_wafer(run, values="role", axes=None, label=""):
-    """A map of the wafer: of the roles, or of a dataset of /cores, or of an array with a value for each core."""
+    """A map of the wafer: of the roles, the "energy", a dataset of /cores, or an array with a value for each core."""
     axes = axes or _new_axes()
+    if isinstance(values, str) and values == "energy":
+        values, label = run.core_energy_j() * 1e6, label or "dynamic energy in µJ"
     if isinstance(values, str) and values != "role":
         path = f"cores/{values}"
         values, label = run.read(path), label or f"{values} in {run.unit(path)}"
@@ -122,6 +139,32 @@ def plot_timeline(runs, path, axes=None):
         begin, values = run.timeline(path)
         axes.step(begin * 1e3, values.reshape(len(values), -1).sum(axis=1), where="post", label=run.path, **style)
     axes.set(xlabel="simulated time in ms", ylabel=f"{path} in {_several(runs)[0].unit(path)} a window")
+    axes.legend()
+    return axes
+
+
+def plot_links(run, axes=None):
+    """How busy the links of each die are over time, in flits a link and cycle."""
+    axes = axes or _new_axes()
+    begin, flits = run.timeline("timeline/link_flits")
+    cores = run.file["cores"].attrs
+    cycles = run.file["timeline"].attrs["link_flits_window_ps"] / cores["cycle_ps"]
+    links = 4 * cores["core_columns_of_die"] * cores["core_rows_of_die"]
+    end = (begin[-1] + begin[1]) * 1e3 if len(begin) > 1 else 1
+    image = axes.imshow(flits.T / cycles / links, aspect="auto", cmap="cividis", interpolation="nearest",
+                        extent=(0, end, flits.shape[1] - 0.5, -0.5))
+    axes.figure.colorbar(image, ax=axes, label="flits a link and cycle")
+    axes.set(xlabel="simulated time in ms", ylabel="die")
+    return axes
+
+
+def plot_passages(run, axes=None):
+    """Where recorded tokens spend their time, along the stations."""
+    axes = axes or _new_axes()
+    parts = run.passages_ns()
+    axes.stackplot(np.arange(len(parts["way"])), *parts.values(), labels=list(parts), step="mid",
+                   colors=("#56b4e9", "#009e73", "#d55e00"))
+    axes.set(xlabel="station", ylabel="mean time in ns")
     axes.legend()
     return axes
 

@@ -1,5 +1,9 @@
 #include "tools/report_data.hpp"
 
+#include <algorithm>
+
+#include "tools/noc_file.hpp"
+#include "tools/passages.hpp"
 #include "tools/run_figures.hpp"
 
 namespace ouro::tools {
@@ -10,6 +14,7 @@ using engine::ResultsReader;
 using nlohmann::ordered_json;
 
 constexpr auto kConfiguration = "/configuration/resolved_toml";
+constexpr const char* kGrowing[] = {"/requests/", "/tokens/", "/passages/", "/packets/"};
 constexpr int kPercentileSteps = 200;  // of half a percent
 
 ordered_json values_of(const ResultsReader& run, const engine::DatasetInfo& dataset) {
@@ -30,7 +35,8 @@ ordered_json values_of(const ResultsReader& run, const engine::DatasetInfo& data
 
 /// Whether its length is that of the workload.
 bool grows(const engine::DatasetInfo& dataset) {
-  return dataset.path.starts_with("/requests/") || dataset.path.starts_with("/tokens/");
+  return std::any_of(std::begin(kGrowing), std::end(kGrowing),
+                     [&](const char* group) { return dataset.path.starts_with(group); });
 }
 
 ordered_json tables(const ResultsReader& run) {
@@ -43,6 +49,46 @@ ordered_json tables(const ResultsReader& run) {
                          {"values", values_of(run, dataset)}};
   }
   return all;
+}
+
+/// Every dataset, also those whose values are left out.
+ordered_json datasets(const ResultsReader& run) {
+  ordered_json all = ordered_json::array();
+  for (const auto& dataset : run.datasets()) {
+    all.push_back({{"path", dataset.path},
+                   {"shape", dataset.shape},
+                   {"unit", dataset.unit},
+                   {"meaning", dataset.meaning}});
+  }
+  return all;
+}
+
+/// Means over the recorded tokens, by station, in ns: from the station before to the last part, what the home
+/// core does, and waiting. Tokens that have not passed all stations are left out.
+ordered_json passages(const ResultsReader& run) {
+  const auto all = read_passages(run);
+  std::size_t stations = 0;
+  for (const auto& at : all) stations = std::max(stations, static_cast<std::size_t>(at.station) + 1);
+  std::vector<double> way(stations), work(stations), wait(stations);
+  std::size_t tokens = 0;
+  for (auto first = all.begin(); first != all.end();) {
+    const auto end =
+        std::find_if(first, all.end(), [&](const Passage& at) { return at.number != first->number; });
+    if (static_cast<std::size_t>(end - first) == stations) {
+      ++tokens;
+      for (auto at = first; at != end; ++at) {
+        const auto station = static_cast<std::size_t>(at->station);
+        way[station] += 1e-3 * static_cast<double>(at->gathered - at->begin);
+        work[station] += 1e-3 * static_cast<double>(at->ready - at->gathered);
+        wait[station] += 1e-3 * static_cast<double>(at->launched - at->ready);
+      }
+    }
+    first = end;
+  }
+  for (auto* part : {&way, &work, &wait}) {
+    for (auto& value : *part) value /= static_cast<double>(std::max<std::size_t>(tokens, 1));
+  }
+  return {{"tokens", tokens}, {"way_ns", way}, {"work_ns", work}, {"wait_ns", wait}};
 }
 
 ordered_json attributes(const ResultsReader& run) {
@@ -84,10 +130,13 @@ ordered_json figures(const ResultsReader& run) {
 ordered_json report_data(const ResultsReader& run) {
   ordered_json data;
   data["name"] = run.name();
+  data["kind"] = is_network(run) ? "network" : "run";
   data["figures"] = figures(run);
   data["attributes"] = attributes(run);
   data["configuration"] = run.read_texts(kConfiguration).at(0);
   data["latencies_ms"] = latencies(run);
+  data["passages"] = passages(run);
+  data["datasets"] = datasets(run);
   data["tables"] = tables(run);
   return data;
 }

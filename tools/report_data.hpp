@@ -10,7 +10,7 @@ namespace ouro::tools {
 /// table that does not grow with the workload, and percentiles of those that do. Of a killed run, what there
 /// is.
 ///
-/// @throws InputError  if the file is not of `ouroboros run`
+/// @throws InputError  if the file is neither of `ouroboros run` nor of `ouroboros noc`
 nlohmann::ordered_json report_data(const engine::ResultsReader& run);
 
 }  // namespace ouro::tools

@@ -163,7 +163,7 @@ class Simulation {
     engine::check_replicas(comm_, system_.region());  // first: a copy that went astray may not have finished
     system_.check_finished();
     const auto statistics = gather_statistics(comm_, *prepared_.experiment, system_);
-    writer_.append_finished(system_.controller());
+    writer_.append_finished(system_);
     writer_.write_results(system_, statistics);
     const auto engine_report = report(wall);
     writer_.write_engine(engine_report, system_.region());
@@ -189,7 +189,7 @@ class Simulation {
   void write_what_was() {
     writer_.write_head(prepared_.resolved_toml);
     if (!prepared_.restart) return;
-    writer_.append_finished(system_.controller());
+    writer_.append_finished(system_);
     prepared_.restart->restore_lists(*prepared_.file);
     prepared_.restart.reset();
   }
@@ -204,7 +204,7 @@ class Simulation {
       const double begin = MPI_Wtime();
       const Time stop = timetable_.not_after_checkpoint(pace.stop_after(next));
       next = synchronizer_->run_until(stop);
-      writer_.append_finished(system_.controller());
+      writer_.append_finished(system_);
       const auto agreed = timetable_.agree(stop, next, MPI_Wtime() - begin);
       pace.adapt(agreed.wall_seconds);
       if (next != engine::kNever && stops_for(agreed.wish, stop)) return false;

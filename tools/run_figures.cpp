@@ -9,6 +9,7 @@
 
 #include "engine/error.hpp"
 #include "tools/bottleneck.hpp"
+#include "tools/noc_file.hpp"
 
 namespace ouro::tools {
 
@@ -289,8 +290,10 @@ Latencies read_latencies(const ResultsReader& run) {
 
 void check_is_run(const ResultsReader& file) {
   if (file.find_attribute("/", "complete") && file.find("/configuration/resolved_toml")) return;
-  throw engine::InputError{file.name(), "is not of a run of a model",
-                           "a result of `ouroboros run` is needed"};
+  throw engine::InputError{
+      file.name(),
+      is_network(file) ? "is of the network alone, without a model" : "is not of a run of a model",
+      "a result of `ouroboros run` is needed"};
 }
 
 bool is_complete(const ResultsReader& run) {
@@ -298,6 +301,7 @@ bool is_complete(const ResultsReader& run) {
 }
 
 Figures read_figures(const ResultsReader& run) {
+  if (is_network(run)) return read_network_figures(run);
   check_is_run(run);
   Figures figures;
   figures.add("complete", run.attribute("/", "complete"));

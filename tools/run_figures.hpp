@@ -38,7 +38,9 @@ class Figures {
 ///
 /// A file that a killed run left has fewer figures, of the requests that had ended.
 ///
-/// @throws InputError  if the file is not of `ouroboros run`
+/// A file of `ouroboros noc` has those of its studies.
+///
+/// @throws InputError  if the file is of neither
 Figures read_figures(const engine::ResultsReader& run);
 
 /// The `share`-th part of `sorted` lies below it, as numpy.percentile has it.

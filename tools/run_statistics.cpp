@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <span>
+#include <string_view>
 
 #include "engine/error.hpp"
 #include "engine/mpi.hpp"
@@ -20,9 +21,11 @@ std::int64_t sum_over_ranks(MPI_Comm comm, std::int64_t value) {
   return engine::mpi_reduce_all(comm, value, MPI_SUM);
 }
 
-/// Sums the timelines of all dies, brought to the widest window of any. `local` has `kinds` of each die, one
-/// after the other; a window of the result has a value for each kind.
-WindowedQuantity merge(MPI_Comm comm, const std::vector<engine::Timeline>& local, std::size_t kinds) {
+/// Sums the timelines of all dies, brought to the widest window of any. A window of the result has a value
+/// for each of `kinds`; `kind_of` says to which a timeline of `local` counts.
+template <class KindOf>
+WindowedQuantity merge(MPI_Comm comm, const std::vector<engine::Timeline>& local, std::size_t kinds,
+                       const KindOf& kind_of) {
   std::int64_t shift = engine::Timeline{}.shift();
   for (const auto& timeline : local) shift = std::max<std::int64_t>(shift, timeline.shift());
   shift = engine::mpi_reduce_all(comm, shift, MPI_MAX);
@@ -33,12 +36,17 @@ WindowedQuantity merge(MPI_Comm comm, const std::vector<engine::Timeline>& local
     auto timeline = local[of];
     timeline.widen_to(static_cast<int>(shift));
     const auto& values = timeline.values();
-    for (std::size_t i = 0; i < values.size(); ++i) merged.values[i * kinds + of % kinds] += values[i];
+    for (std::size_t i = 0; i < values.size(); ++i) merged.values[i * kinds + kind_of(of)] += values[i];
     used = std::max<std::int64_t>(used, static_cast<std::int64_t>(values.size()));
   }
   sum_over_ranks(comm, merged.values);
   merged.values.resize(static_cast<std::size_t>(engine::mpi_reduce_all(comm, used, MPI_MAX)) * kinds);
   return merged;
+}
+
+/// As above, where `local` has one of each kind of each die, one after the other.
+WindowedQuantity merge(MPI_Comm comm, const std::vector<engine::Timeline>& local, std::size_t kinds) {
+  return merge(comm, local, kinds, [kinds](std::size_t of) { return of % kinds; });
 }
 
 llm::Traffic total_traffic(MPI_Comm comm, const llm::System& system) {
@@ -75,8 +83,11 @@ void add_energy(RunStatistics& statistics, const llm::Experiment& experiment, co
 
 void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const llm::System& system,
              MPI_Comm comm) {
-  std::vector<engine::Timeline> energy, busy, collisions;
-  for (const auto* die : system.packet_dies()) collisions.push_back(die->kv_collisions());
+  std::vector<engine::Timeline> energy, busy, collisions, flits;
+  for (const auto* die : system.packet_dies()) {
+    collisions.push_back(die->kv_collisions());
+    flits.push_back(die->link_flits());
+  }
   statistics.stage_busy.resize(static_cast<std::size_t>(experiment.plan->blocks() + 1) * llm::kStageCount);
   for (const auto* die : system.dies()) {
     energy.push_back(die->ledger().energy_timeline());
@@ -89,10 +100,35 @@ void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const
   statistics.energy = merge(comm, energy, 1);
   statistics.busy = merge(comm, busy, llm::kStageCount);
   statistics.kv_collisions = merge(comm, collisions, 1);
+  const auto dies = static_cast<std::size_t>(experiment.wafer.geometry.dies());
+  statistics.link_flits = merge(comm, flits, dies, [&](std::size_t of) {
+    return static_cast<std::size_t>(system.packet_dies()[of]->die().value());
+  });
 }
 
-void check(bool holds, const char* what, std::int64_t a, std::int64_t b) {
+void check(bool holds, std::string_view what, std::int64_t a, std::int64_t b) {
   if (!holds) throw engine::ContractError{fmt::format("not conserved: {} ({} and {})", what, a, b)};
+}
+
+/// What the cores and their links counted one by one is what their dies counted by stage.
+void check_energy_of_cores(const RunStatistics& statistics, const llm::Experiment& experiment,
+                           const llm::System& system, MPI_Comm comm) {
+  if (experiment.wafer.noc.fidelity != wafer::Fidelity::packet) return;
+  std::vector<std::int64_t> by_core(wafer::kComponentCount), by_stage(wafer::kComponentCount);
+  for (const auto* die : system.packet_dies()) {
+    for (int core = 0; core < experiment.wafer.geometry.cores_of_die(); ++core) {
+      const auto counts = die->energy_counts(core);
+      for (std::size_t i = 0; i < by_core.size(); ++i) by_core[i] += counts.of[i];
+    }
+  }
+  sum_over_ranks(comm, by_core);
+  for (std::size_t i = 0; i < statistics.energy_counts.size(); ++i)
+    by_stage[i % by_stage.size()] += statistics.energy_counts[i];
+  for (std::size_t i = 0; i < by_core.size(); ++i) {
+    check(by_core[i] == by_stage[i],
+          fmt::format("counts of {} by core and by stage", wafer::kComponents[i].name), by_core[i],
+          by_stage[i]);
+  }
 }
 
 void check_conservation(const RunStatistics& statistics, const llm::Experiment& experiment,
@@ -146,6 +182,7 @@ RunStatistics gather_statistics(MPI_Comm comm, const llm::Experiment& experiment
   MPI_Allreduce(MPI_IN_PLACE, &memory, 1, MPI_DOUBLE, MPI_MAX, comm);
   statistics.peak_memory_mb = memory;
   check_conservation(statistics, experiment, system);
+  check_energy_of_cores(statistics, experiment, system, comm);
   return statistics;
 }
 

@@ -28,9 +28,11 @@ struct RunStatistics {
   std::vector<std::int64_t> energy_femtojoules;
   /// By block (LM head last) and stage, core-ps.
   std::vector<std::int64_t> stage_busy;
-  WindowedQuantity energy;           ///< fJ
-  WindowedQuantity busy;             ///< core-ps, by window and stage
-  WindowedQuantity kv_collisions;    ///< at `packet` fidelity
+  WindowedQuantity energy;  ///< fJ
+  WindowedQuantity busy;    ///< core-ps, by window and stage
+  // at `packet` fidelity
+  WindowedQuantity kv_collisions;
+  WindowedQuantity link_flits;       ///< by window and die
   std::uint64_t events_handled = 0;  ///< a replicated LP's on every rank
   double peak_memory_mb = 0;         ///< of the largest rank
 };

@@ -108,9 +108,10 @@ void RunWriter::write_workload() {
   write("longest_request", "1", "index of the first request that has so many", summary.longest_index);
 }
 
-void RunWriter::append_finished(llm::ServingController& controller) {
-  append_requests(controller.take_finished());
-  append_tokens(controller.take_token_records());
+void RunWriter::append_finished(llm::System& system) {
+  append_requests(system.controller().take_finished());
+  append_tokens(system.controller().take_token_records());
+  append_passages(system.take_station_records());
 }
 
 void RunWriter::append_requests(const std::vector<llm::RequestRecord>& records) {
@@ -165,6 +166,31 @@ void RunWriter::append_tokens(const std::vector<llm::TokenRecord>& records) {
          [](const Record& r) { return engine::picoseconds(r.issued); });
   append("retired_ps", "ps", "it left the last block, or the next token was sampled from it",
          [](const Record& r) { return engine::picoseconds(r.retired); });
+}
+
+void RunWriter::append_passages(const std::vector<llm::StationRecord>& local) {
+  auto records = engine::mpi_gather_rows(comm_, std::span<const llm::StationRecord>{local});
+  std::sort(records.begin(), records.end());
+  const auto append = [&](const char* name, const char* unit, const char* meaning, const auto& get) {
+    std::vector<std::int64_t> values;
+    values.reserve(records.size());
+    for (const auto& record : records) values.push_back(static_cast<std::int64_t>(get(record)));
+    file_.append<std::int64_t>({fmt::format("/passages/{}", name), unit, meaning}, values);
+  };
+  using Record = llm::StationRecord;
+  append("number", "1", "number of the token; rows are in the order of launched_ps",
+         [](const Record& r) { return r.number; });
+  append("request", "1", "index of its request", [](const Record& r) { return r.request; });
+  append("station", "1", "the station, an index as in /stages/home_tokens",
+         [](const Record& r) { return r.station; });
+  append("entered_ps", "ps", "its first part is at the home core",
+         [](const Record& r) { return engine::picoseconds(r.entered); });
+  append("gathered_ps", "ps", "its last part is there",
+         [](const Record& r) { return engine::picoseconds(r.gathered); });
+  append("ready_ps", "ps", "the home core has normalised it, or what else it does",
+         [](const Record& r) { return engine::picoseconds(r.ready); });
+  append("launched_ps", "ps", "the home core sends it on: it had a credit, and its turn",
+         [](const Record& r) { return engine::picoseconds(r.launched); });
 }
 
 void RunWriter::write_progress(const llm::ServingController& controller, engine::Time reached) {
@@ -242,12 +268,25 @@ void RunWriter::write_cores(const llm::System& system) {
   write(std::int64_t{}, "sfu_busy_ps", "ps", "time in the special function unit",
         [&](wafer::CoreId core) { return use(core).sfu_busy.count(); });
   write(std::int64_t{}, "macs", "MAC", "8-bit multiply-accumulates",
-        [&](wafer::CoreId core) { return use(core).macs; });
+        [&](wafer::CoreId core) { return use(core).counts[wafer::Component::mac]; });
   write(std::int32_t{}, "kv_blocks_peak", "1", "most logical KV blocks in use at a time",
         [&](wafer::CoreId core) {
           const auto* kv = die_of(core).kv_core(geometry.index_in_die(core));
           return kv == nullptr ? 0 : kv->most_blocks_used();
         });
+  std::vector<std::int64_t> energy;
+  energy.reserve(cores.size() * wafer::kComponentCount);
+  for (const auto core : cores) {
+    const auto counts = die_of(core).energy_counts(geometry.index_in_die(core));
+    for (std::size_t i = 0; i < wafer::kComponentCount; ++i) {
+      const auto component = static_cast<wafer::Component>(i);
+      energy.push_back(experiment_.wafer.energy.of(component, counts[component]).femtojoules());
+    }
+  }
+  file_.write_scattered<std::int64_t>(
+      {"/cores/energy_fj", "fJ",
+       "dynamic energy at each core, with the links that leave its router, by core and component"},
+      energy, rows, total, {wafer::kComponentCount});
 }
 
 void RunWriter::write_links(const llm::System& system) {
@@ -399,10 +438,9 @@ void RunWriter::write_failures(const llm::System& system) {
         [&](const Record& r) { return time(r.stopped); });
   write("resumed_ps", "ps", "when tokens entered again; -1 if they never did, or never stopped",
         [&](const Record& r) { return time(r.resumed); });
-  write(
-      "recovered_ps", "ps",
-      "when as many tokens had left the pipeline since as were lost to this failure; -1 for never",
-      [&](const Record& r) { return time(r.recovered); });
+  write("recovered_ps", "ps",
+        "when as many tokens had left the pipeline since as were lost to this failure; -1 for never",
+        [&](const Record& r) { return time(r.recovered); });
   write("cores_moved", "1", "cores whose weights moved on along the chain",
         [](const Record& r) { return r.moves; });
   write("tokens_discarded", "token", "in the pipeline when it stopped; they entered again",
@@ -522,6 +560,11 @@ void RunWriter::write_timeline(const llm::ServingController& controller, const R
         statistics.energy.values);
   write("busy_core_ps", "ps", "sum over cores of the time in crossbars and SFUs, by window and stage",
         statistics.busy.shift, statistics.busy.values, {llm::kStageCount});
+  if (!follows_packets()) return;
+  write("link_flits", "flit",
+        "flits over the links between routers that begin in each die, by window and die",
+        statistics.link_flits.shift, statistics.link_flits.values,
+        {static_cast<std::size_t>(experiment_.wafer.geometry.dies())});
 }
 
 /// Replicated LPs count once, as rank 0 has them.

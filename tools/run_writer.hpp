@@ -21,8 +21,9 @@ class RunWriter {
   /// Before the run: configuration, seed, version.
   void write_head(const std::string& resolved_toml);
 
-  /// Requests and recorded tokens that ended since the last call; all ranks have the same.
-  void append_finished(llm::ServingController& controller);
+  /// Requests and recorded tokens that ended since the last call, which all ranks have, and when recorded
+  /// tokens were at stations, which the ranks of these have.
+  void append_finished(llm::System& system);
 
   /// How far the run came, for a file that it leaves when it is killed.
   /// @param reached  all before it is in the file
@@ -37,6 +38,7 @@ class RunWriter {
   void write_workload();
   void append_requests(const std::vector<llm::RequestRecord>& records);
   void append_tokens(const std::vector<llm::TokenRecord>& records);
+  void append_passages(const std::vector<llm::StationRecord>& local);
   void write_cores(const llm::System& system);
   void write_links(const llm::System& system);
   void write_packets(const llm::System& system);

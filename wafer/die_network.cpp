@@ -170,6 +170,21 @@ Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& tr
   return {Onward::To::host, host_id(geometry_), die_, tail, {}};
 }
 
+Travel DieNetwork::travel_from(int core) const {
+  const auto at = geometry_.coordinate(geometry_.core_of_die(die_, core));
+  Travel travel;
+  for (const auto direction : kDirections) {
+    const std::int64_t bits = use(core, static_cast<int>(direction)).flits * model_.link_bits;
+    if (geometry_.leaves_wafer(at, direction)) {
+      travel.joint_bits += bits;
+      continue;
+    }
+    travel.hop_bits += bits;
+    if (!contains(step(at, direction))) travel.crossing_bits += bits;  // the host is beyond the border too
+  }
+  return travel;
+}
+
 std::span<const Onward> DieNetwork::inject(const MulticastTree& tree, int flits, Time ready, Travel& travel) {
   now_ = ready;
   return walk(tree, 0, flits, enter_first_router(tree.source(), flits, ready), travel);

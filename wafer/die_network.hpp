@@ -70,6 +70,9 @@ class DieNetwork {
   /// By core of the die and port.
   const LinkUse& use(int core, int port) const { return links_[numbers_.number(core, port)].use; }
 
+  /// What went over the links to neighbours and to the host that leave the router of a core of the die.
+  Travel travel_from(int core) const;
+
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [geometry, model, die, corner, north, south, numbers, links, earlier, now, heads, onward] = *this;

@@ -1,4 +1,5 @@
-// The hold model on the event queue and on the heaps at hand: take the earliest of N events, put one back.
+// The hold model on the event queue, on the heaps at hand and on a ladder queue: take the earliest of N
+// events, put one back. All must give the events in the same order.
 //
 //   build/release/tests/queue_bench [holds]
 //
@@ -16,6 +17,7 @@
 
 #include "engine/event_queue.hpp"
 #include "engine/random.hpp"
+#include "tests/bench/ladder_queue.hpp"
 
 namespace {
 
@@ -56,8 +58,13 @@ std::vector<Duration> draw_delays(bool cycles) {
   return delays;
 }
 
+struct Measured {
+  double rate;          ///< holds a second
+  std::uint64_t order;  ///< of the events that were taken on the way to the steady state
+};
+
 template <class Queue>
-double hold_rate(std::uint32_t events, const std::vector<Duration>& delays, int holds) {
+Measured hold(std::uint32_t events, const std::vector<Duration>& delays, int holds) {
   Queue queue;
   std::uint64_t sequence = 0;
   const auto put = [&](Time now) {
@@ -66,10 +73,16 @@ double hold_rate(std::uint32_t events, const std::vector<Duration>& delays, int 
     ++sequence;
   };
   for (std::uint32_t i = 0; i < events; ++i) put(Time{});
-  for (std::uint32_t i = 0; i < 4 * events; ++i) put(queue.pop().time);  // into the steady state
+  std::uint64_t order = 0;
+  for (std::uint32_t i = 0; i < 4 * events; ++i) {
+    const auto event = queue.pop();
+    constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;
+    order = (order + event.sequence + 1) * kOdd;
+    put(event.time);
+  }
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < holds; ++i) put(queue.pop().time);
-  return holds / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return {holds / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), order};
 }
 
 double median(std::vector<double> values) {
@@ -84,18 +97,27 @@ int main(int argc, char** argv) {
   const int holds = argc > 1 ? std::atoi(argv[1]) : 1'000'000;
   struct Contender {
     const char* name;
-    double (*rate)(std::uint32_t, const std::vector<Duration>&, int);
+    Measured (*hold)(std::uint32_t, const std::vector<Duration>&, int);
   };
-  const Contender contenders[] = {{"EventQueue", hold_rate<EventQueue>},
-                                  {"binary heap", hold_rate<BinaryHeap>},
-                                  {"4-ary heap", hold_rate<QuaternaryHeap>}};
+  const Contender contenders[] = {{"EventQueue", hold<EventQueue>},
+                                  {"binary heap", hold<BinaryHeap>},
+                                  {"4-ary heap", hold<QuaternaryHeap>},
+                                  {"ladder queue", hold<ouro::bench::LadderQueue>}};
   for (const bool cycles : {false, true}) {
     const auto delays = draw_delays(cycles);
     for (const std::uint32_t events : {1'024U, 16'384U, 262'144U}) {
       std::vector<double> rates[std::size(contenders)];
+      std::uint64_t order = 0;
       for (int round = 0; round < kRounds; ++round) {
-        for (std::size_t i = 0; i < std::size(contenders); ++i)
-          rates[i].push_back(contenders[i].rate(events, delays, holds));
+        for (std::size_t i = 0; i < std::size(contenders); ++i) {
+          const auto measured = contenders[i].hold(events, delays, holds);
+          rates[i].push_back(measured.rate);
+          if (round + i == 0) order = measured.order;
+          if (measured.order != order) {
+            fmt::print("{} takes the events in another order\n", contenders[i].name);
+            return 1;
+          }
+        }
       }
       fmt::print("{:>12} delays, {:>7} events:", cycles ? "whole cycles" : "exponential", events);
       for (std::size_t i = 0; i < std::size(contenders); ++i)

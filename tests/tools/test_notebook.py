@@ -39,7 +39,8 @@ class Notebook(ProgramTest):
             with contextlib.chdir(self.path), contextlib.redirect_stdout(io.StringIO()) as said:
                 exec(compile(example, "example", "exec"), {})
             self.assertTrue(said.getvalue())
-        for picture in ("roles.png", "ttft.png", "tokens.png", "energy.png"):
+        for picture in ("roles.png", "ttft.png", "tokens.png", "core_energy.png", "links.png", "stations.png",
+                        "energy.png"):
             self.assertTrue((self.path / picture).read_bytes().startswith(b"\x89PNG"), picture)
 
     def test_tables_are_the_datasets_of_the_file(self):
@@ -64,6 +65,15 @@ class Notebook(ProgramTest):
             np.testing.assert_array_equal(line.get_xdata(), np.sort(run.latencies_ms("latency")))
             line = results.plot_timeline(run, "timeline/busy_core_ps").lines[0]
             self.assertEqual(line.get_ydata().sum(), run.read("stages/busy_core_ps").sum())
+            shown = results.plot_wafer(run, "energy").images[0].get_array()
+            self.assertAlmostEqual(shown.sum() * 1e-6 / run.read("energy/dynamic_fj").sum() * 1e15, 1)
+            flits = results.plot_links(run).images[0].get_array() * run.attributes("timeline")["link_flits_window_ps"]
+            self.assertAlmostEqual(flits.sum() / 1000 * 4 * 12 / run.read("links/flits")[:, :4].sum(), 1)
+            areas = results.plot_passages(run).collections
+            self.assertEqual(len(areas), 3)
+            token = run.table("passages")  # one: number 0
+            whole = sum(values.sum() for values in run.passages_ns().values())
+            self.assertAlmostEqual(whole, (token.launched_ps.max() - token.entered_ps.min()) * 1e-3)
             bars = results.plot_energy(run).patches
             millijoules = sum(bar.get_width() for bar in bars) * run.attributes()["output_tokens"]
             self.assertAlmostEqual(1e-3 * millijoules / sum(run.energy_j().values()), 1)

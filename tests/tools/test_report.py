@@ -36,8 +36,10 @@ class Report(ProgramTest):
                            "[row.dataset.path, row.dataset.index, row.dataset.raw])")
         shown = {(path, index): int(raw) for path, index, raw in rows}
         expected = {(f"/cores/{name}", str(core)): file[f"cores/{name}"][core]
-                    for name in file["cores"] if name != "role_names"}
+                    for name in file["cores"] if file[f"cores/{name}"].shape == file["cores/alive"].shape}
         if "links" in file:
+            expected |= {("/cores/energy_fj", f"{core},{component}"): energy
+                         for component, energy in enumerate(file["cores/energy_fj"][core])}
             expected |= {("/links/flits", f"{core},{port}"): flits
                          for port, flits in enumerate(file["links/flits"][core])}
             expected |= {("/links/waited_ps", f"{core},{port}"): waited
@@ -67,6 +69,9 @@ class Report(ProgramTest):
             totals = dict(browser.run("return [...document.querySelectorAll('.inspector tr[data-path]')].map(row => "
                                       "[row.dataset.path + row.dataset.index, row.dataset.raw])"))
             self.assertEqual(int(totals["/cores/macs"]), file["cores/macs"][()].sum())
+            dynamic = file["energy/dynamic_fj"][()].sum(axis=(0, 1))
+            for component in np.flatnonzero(dynamic):
+                self.assertEqual(int(totals[f"/cores/energy_fj:,{component}"]), dynamic[component])
             self.assertEqual(int(totals["/links/flits:,3"]), file["links/flits"][:, 3].sum())
 
             # core (7, 6) on the wafer shows its die (2, 1), where it is (1, 2)
@@ -86,7 +91,7 @@ class Report(ProgramTest):
         with Browser() as browser:
             self.opened(browser, self.report("run.h5"))
             maps = browser.run("return [...document.getElementById('quantity').options].map(one => one.text)")
-            for name in ("role of the core", "block", "crossbars busy", "energy of MACs and hops", "faults",
+            for name in ("role of the core", "block", "crossbars busy", "dynamic energy", "dynamic energy: buffer", "faults",
                          "link load: east", "link load: to core", "KV blocks in use, peak"):
                 self.assertIn(name, maps)
             for i, name in enumerate(maps):
@@ -109,10 +114,38 @@ class Report(ProgramTest):
             self.assertGreaterEqual(len(cards), 12)
             for name, shown in cards:
                 np.testing.assert_allclose(float(shown.replace(",", "")), figures[name], rtol=5e-4, err_msg=name)
+            table = browser.run("return [...document.querySelectorAll('#summary details tbody tr')].map(row => "
+                                "[...row.children].map(cell => cell.textContent))")
+            self.assertEqual({name for name, _ in table}, set(figures) - {"bottleneck"})
+            self.assertEqual(dict(table)["requests_done"], "7")
             self.assertIn(figures["bottleneck"], browser.run("return document.querySelector('.bottleneck').textContent"))
             charts = browser.run("return [...document.querySelectorAll('svg[role=img]')].map(one => one.ariaLabel)")
-            for name in ("Cores busy, by stage", "Power", "KV pages in use", "Dynamic, by stage and phase"):
+            for name in ("Cores busy, by stage", "Power", "KV pages in use", "Dynamic, by stage and phase",
+                         "Links busy on average, by die", "Mean time of 1 recorded tokens at each station"):
                 self.assertIn(name, charts)
+
+    def test_what_a_later_version_adds_to_the_file_is_drawn(self):
+        self.experiment(WORKLOAD)
+        self.run_ok("run.h5")
+        with h5py.File(self.path / "run.h5", "r+") as file:
+            blocks = len(file["stages/busy_core_ps"])
+            for path, values, unit in (("timeline/activation_bytes", np.arange(1, 9), "byte"),
+                                       ("timeline/waiting_ps", np.ones((8, 3), int), "ps"),
+                                       ("timeline/waiting_ps_names", np.array([b"input", b"output", b"network"]), "1"),
+                                       ("stages/stalled_ps", np.arange(3 * blocks).reshape(blocks, 3), "ps"),
+                                       ("cores/failed_at_ps", np.arange(72), "ps")):
+                file[path] = values
+                file[path].attrs["unit"], file[path].attrs["meaning"] = unit, "new"
+            for name in ("activation_bytes", "waiting_ps"):
+                file["timeline"].attrs[f"{name}_window_ps"] = np.int64(2**22)
+        with Browser() as browser:
+            self.opened(browser, self.report("run.h5"))
+            charts = browser.run("return [...document.querySelectorAll('svg[role=img]')].map(one => one.ariaLabel)")
+            for name in ("activation bytes", "waiting", "stages: stalled"):
+                self.assertIn(name, charts)
+            self.assertIn("network", browser.run("return document.getElementById('over-time').textContent"))
+            self.assertIn("failed at", browser.run("return document.getElementById('quantity').textContent"))
+            self.assertIn("/timeline/activation_bytes", browser.run("return document.querySelector('.datasets').textContent"))
 
     def test_it_fits_the_window_and_prints(self):
         self.experiment(WORKLOAD)
@@ -134,7 +167,9 @@ class Report(ProgramTest):
                 paper = browser.print()
                 self.assertTrue(paper.startswith(b"%PDF"))
                 pages = len(re.findall(rb"/Type\s*/Page\b", paper))
-                self.assertTrue(2 <= pages <= 30, pages)
+                self.assertTrue(2 <= pages <= 25, pages)
+                pictures = len(re.findall(rb"/Subtype\s*/Image", paper))
+                self.assertGreaterEqual(pictures, 6, "both maps on the screen, and busy, energy, links, KV of the first run")
                 self.assertTrue(browser.run("return [...document.querySelectorAll('details')].every(one => one.open)"),
                                 "the configuration is printed too")
 
@@ -166,6 +201,56 @@ class Report(ProgramTest):
             self.opened(browser, self.report("run.h5"))
             self.assertIn("NOT COMPLETE", browser.run("return document.querySelector('[role=alert]').textContent"))
             self.assertEqual(browser.run("return document.querySelectorAll('#latency svg').length"), 3)
+
+
+class Network(ProgramTest):
+    """The page of `ouroboros noc`."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("mesh.toml", "[wafer]\ndie_columns = 2\ndie_rows = 2\ncore_columns = 3\ncore_rows = 4\n"
+                                "[wafer.noc]\nfidelity = \"flit\"\n[traffic]\nwarmup = \"100 cycles\"\n"
+                                "measure = \"500 cycles\"\n")
+        self.assertEqual(self.call("noc", "mesh.toml", "--out", "mesh.h5", "--rates", "0.05,0.2").returncode, 0)
+
+    def test_it_shows_latency_over_load_and_the_flits_of_each_link(self):
+        self.assertEqual(self.call("report", "mesh.h5", "-o", "mesh.html").returncode, 0)
+        with h5py.File(self.path / "mesh.h5") as file, Browser() as browser:
+            browser.open(self.path / "mesh.html")
+            browser.ask("POST", "/execute/async", {"script": "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))",
+                                                   "args": []})
+            self.assertEqual(browser.messages(), [])
+            cells = dict(browser.run("return [...document.querySelectorAll('[data-figure]')].map(cell => "
+                                     "[cell.dataset.figure, cell.textContent])"))
+            for study in (0, 1):
+                for name in ("injection_rate", "mean_latency", "p99_latency"):
+                    np.testing.assert_allclose(float(cells[f"study_{study}_{name}"]), file[f"noc/{name}"][study], rtol=5e-4)
+            charts = browser.run("return [...document.querySelectorAll('svg[role=img]')].map(one => one.ariaLabel)")
+            self.assertEqual(charts, ["Latency of a packet", "Throughput"])
+            self.assertEqual(browser.run("return document.querySelectorAll('#wafer canvas').length"), 2)
+            browser.run("document.querySelector('canvas').focus()")
+            browser.press("Enter", "Right", "Down", "Enter")
+            rows = browser.run("return [...document.querySelectorAll('.inspector')].flatMap(table => "
+                               "[...table.querySelectorAll('tr[data-path=\"/noc/link_flits\"]')].map(row => "
+                               "[row.dataset.index, row.dataset.raw]))")
+            expected = {f"{study},7,{port}": file["noc/link_flits"][study, 7, port] for study in (0, 1) for port in range(5)}
+            self.assertEqual({index: int(raw) for index, raw in rows}, expected)
+
+    def test_summary_says_what_noc_said_and_a_trace_is_refused(self):
+        said = self.call("noc", "mesh.toml", "--out", "again.h5", "--rates", "0.05,0.2").stdout
+        summary = self.call("summary", "mesh.h5")
+        self.assertEqual(summary.returncode, 0, summary.stderr)
+        self.assertEqual(summary.stdout.splitlines()[:3], said.splitlines()[:3])
+        figures = json.loads(self.call("summary", "mesh.h5", "--json").stdout)
+        with h5py.File(self.path / "mesh.h5") as file:
+            self.assertEqual(figures["studies"], 2)
+            self.assertEqual(figures["study_1_mean_latency_cycles"], file["noc/mean_latency"][1])
+            self.assertEqual(figures["study_0_p99_latency_cycles"], file["noc/p99_latency"][0])
+        same = self.call("diff", "mesh.h5", "again.h5", "--rtol", "0")
+        self.assertEqual(same.returncode, 0, same.stdout)
+        refused = self.call("trace", "mesh.h5")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("mesh.h5: is of the network alone", refused.stderr)
 
 
 class Files(ProgramTest):

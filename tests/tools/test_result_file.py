@@ -53,7 +53,7 @@ class ResultFile(ProgramTest):
 
     def test_every_dataset_has_unit_and_meaning_and_every_group_is_there(self):
         groups = {"requests", "tokens", "stages", "cores", "links", "kv", "energy", "timeline", "engine",
-                  "configuration", "workload", "limits"}
+                  "configuration", "workload", "limits", "passages"}
         self.assertEqual(set(self.file), groups)
 
         def check(name, item):

@@ -11,8 +11,8 @@ PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "results.md"
 NAMES = re.compile(r"`([\w/]+)`")
 SIZES = {"C": 72, "B": MODEL["num_hidden_layers"], "D": 6, "N": 2}  # others are lengths of lists
 TYPES = {"text": "S", "int64": "i8", "int32": "i4", "uint64": "u8", "uint8": "u1", "float64": "f8"}
-ONLY_PACKET = {"cores/crossbars_busy_ps", "cores/sfu_busy_ps", "cores/macs", "cores/kv_blocks_peak",
-               "links/port_names", "links/flits", "links/waited_ps", "kv/collisions",
+ONLY_PACKET = {"cores/crossbars_busy_ps", "cores/sfu_busy_ps", "cores/macs", "cores/energy_fj", "cores/kv_blocks_peak",
+               "links/port_names", "links/flits", "links/waited_ps", "timeline/link_flits", "kv/collisions",
                "packets/created_ps", "packets/from", "packets/to", "packets/flits"}
 
 

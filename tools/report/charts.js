@@ -59,7 +59,7 @@ function legend(series) {
 function lineChart({title, xUnit, yUnit, xTop, yTop, series}) {
   const frame = chartFrame({title, xUnit, yUnit, xTop, yTop});
   series.forEach((one, i) => {
-    one.dash = kDashes[i];
+    one.dash = kDashes[i % kDashes.length];
     const points = one.values.map((value, at) => `${frame.x(Math.min(at * one.window, xTop)).toFixed(1)} ${frame.y(value).toFixed(1)}H${frame.x(Math.min((at + 1) * one.window, xTop)).toFixed(1)}`);
     if (points.length > 0) frame.svg.append(element("svg:path", {d: "M" + points.join("L"), fill: "none", stroke: one.colour, "stroke-width": 1.6, "stroke-dasharray": one.dash}));
   });
@@ -131,25 +131,44 @@ function barChart({title, unit, top, bars, series = []}) {
   return element("figure", {}, element("h4", {}, `${title}, ${unit}`), svg, series.length ? legend(series) : null);
 }
 
+/// Points joined by lines; what is above `yTop` is drawn at the top, hollow. `series` as for lineChart, with points [x, y].
+function curveChart({title, xUnit, yUnit, xTop, yTop, series}) {
+  const frame = chartFrame({title, xUnit, yUnit, xTop, yTop});
+  series.forEach((one, i) => {
+    one.dash = kDashes[i % kDashes.length];
+    const at = one.points.map(([x, y]) => [frame.x(x), frame.y(Math.min(y, yTop)), y > yTop]);
+    frame.svg.append(element("svg:path", {d: "M" + at.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L"), fill: "none", stroke: one.colour, "stroke-width": 1.6, "stroke-dasharray": one.dash}),
+      ...at.map(([x, y, beyond], p) => element("svg:circle", {cx: x, cy: y, r: 3.5, fill: beyond ? "#fff" : one.colour, stroke: one.colour, "stroke-width": 2},
+        element("svg:title", {}, `${one.name}: ${digits(one.points[p][1])} ${yUnit} at ${digits(one.points[p][0])} ${xUnit}`))));
+  });
+  const beyond = series.flatMap(({points}) => points).filter(([, y]) => y > yTop).length;
+  frame.caption.textContent = beyond > 0 ? `${beyond} hollow: above the top` : "";
+  return element("figure", {}, frame.heading, frame.svg, legend(series), frame.caption);
+}
+
 /// A table of numbers as colours: `rows` of values. Hovering says a value.
-function heatChart({title, unit, rowNames, rows, columnName, top}) {
+/// @param columnAt  of the middle of a column, if it has another number than its own, and `columnUnit`
+function heatChart({title, unit, rowNames, rows, columnName, columnUnit = "", columnAt = (column) => column, top}) {
   const columns = largest(rows.map((row) => row.length));
-  const {width} = kChart, left = 84, cell = (width - left - 4) / columns, step = 17, height = rows.length * step + 22;
+  const step = rows.length > 12 ? Math.max(4, Math.round(204 / rows.length)) : 17, labelled = Math.ceil(13 / step);
+  const {width} = kChart, left = 84, cell = (width - left - 4) / columns, height = rows.length * step + 22;
   const svg = element("svg:svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title});
   const caption = element("figcaption");
   let most = {value: -1};
   rows.forEach((row, r) => {
-    svg.append(element("svg:text", {class: "label", x: left - 8, y: r * step + 13, "text-anchor": "end"}, rowNames[r]));
+    if (r % labelled === 0) svg.append(element("svg:text", {class: "label", x: left - 8, y: r * step + (step > 12 ? 13 : step / 2 + 5), "text-anchor": "end"}, rowNames[r]));
     row.forEach((value, c) => {
       if (value > most.value) most = {value, r, c};
-      svg.append(element("svg:rect", {x: left + c * cell, y: r * step, width: cell + .3, height: step - 1, fill: cividis(top > 0 ? value / top : 0), "data-row": r, "data-column": c}));
+      svg.append(element("svg:rect", {x: left + c * cell, y: r * step, width: cell + .3, height: step - (step > 8 ? 1 : 0), fill: cividis(top > 0 ? value / top : 0), "data-row": r, "data-column": c}));
     });
   });
-  for (const tick of ticks(columns - 1, 6)) {
-    if (Number.isInteger(tick)) svg.append(element("svg:text", {x: left + (tick + .5) * cell, y: height - 6, "text-anchor": "middle"}, tick));
+  const last = columnAt(columns - 1);
+  for (const tick of ticks(last, 5)) {
+    const whole = columnUnit !== "" || Number.isInteger(tick);
+    if (whole) svg.append(element("svg:text", {x: left + ((last > 0 ? tick / last * (columns - 1) : 0) + .5) * cell, y: height - 6, "text-anchor": "middle"}, shortNumber(tick)));
   }
-  svg.append(element("svg:text", {x: left - 8, y: height - 6, "text-anchor": "end"}, columnName));
-  const say = (r, c, value) => `${rowNames[r]}, ${columnName} ${c}: ${digits(value)} ${unit}`;
+  svg.append(element("svg:text", {x: left - 8, y: height - 6, "text-anchor": "end"}, `${columnName}${columnUnit ? `, ${columnUnit}` : ""}`));
+  const say = (r, c, value) => `${rowNames[r] === "" ? "" : `${rowNames[r]}, `}${columnName} ${digits(columnAt(c))}${columnUnit ? ` ${columnUnit}` : ""}: ${digits(value)} ${unit}`;
   const rest = most.value > 0 ? `most: ${say(most.r, most.c, most.value)}` : "none";
   caption.textContent = rest;
   svg.addEventListener("pointerover", ({target}) => {

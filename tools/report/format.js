@@ -20,6 +20,9 @@ function withUnit(value, unit) {
   return `${Number((value / scale).toPrecision(4))} ${prefix}${unit}`;
 }
 
+/// Such as "crossbars busy" of /cores/crossbars_busy_ps: what a dataset is called, without its unit.
+function wordsOf(path) { return path.replace(/^.*\//, "").replace(/_(ps|fj|j|s|mb)$/, "").replaceAll("_", " "); }
+
 function percent(share) { return `${digits(100 * share)} %`; }
 function grouped(integer) { return integer.toLocaleString("en-US"); }
 function sum(values) { return values.reduce((a, b) => a + b, 0); }
@@ -41,7 +44,7 @@ function element(name, attributes = {}, ...children) {
     if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else made.setAttribute(key, value);
   }
-  made.append(...children.flat().filter((child) => child !== null));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return made;
 }
 

@@ -9,10 +9,11 @@ const kRoles = {
 const kLevels = ["wafer", "die", "core"];
 const kArrows = {east: [1, 0], west: [-1, 0], south: [0, 1], north: [0, -1]};
 
-/// The cores of a run with what the file says of each.
+/// The cores of a run with what the file says of each; of a study of the network alone, those under its load `study`.
 class Cores {
-  constructor(run) {
+  constructor(run, study = 0) {
     this.run = run;
+    this.title = run.title;
     const of = run.attributes["/cores"];
     this.columns = of.columns;
     this.rows = of.rows;
@@ -20,13 +21,20 @@ class Cores {
     this.wafers = of.wafers ?? 1;  // one below the other
     this.dieColumns = of.core_columns_of_die;
     this.dieRows = of.core_rows_of_die;
-    this.role = run.values("/cores/role");
-    this.roleNames = run.values("/cores/role_names");
-    this.block = run.values("/cores/block");
     this.alive = run.values("/cores/alive");
-    this.ports = run.values("/links/port_names") ?? [];
-    this.flits = run.values("/links/flits");
+    this.roleNames = run.values("/cores/role_names") ?? [];
+    this.role = run.values("/cores/role");
+    this.block = run.values("/cores/block");
+    this.ports = run.values("/links/port_names") ?? run.values("/noc/port_names") ?? [];
+    if (run.network) this.takeStudy(study);
+    else this.links = {path: "/links/flits", at: "", values: run.values("/links/flits"), share: of.cycle_ps / run.makespan};
     this.waited = run.values("/links/waited_ps");
+  }
+  takeStudy(study) {
+    const size = this.count * this.ports.length, rate = this.run.values("/noc/injection_rate");
+    if (rate.length > 1) this.title += `, ${digits(rate[study])} flits a cycle and core`;
+    this.links = {path: "/noc/link_flits", at: `${study},`, values: this.run.values("/noc/link_flits").slice(study * size, (study + 1) * size),
+                  share: 1 / this.run.values("/noc/cycles")[study]};
   }
   at(core) { return [core % this.columns, Math.floor(core / this.columns)]; }
   dieOf(core) {
@@ -38,47 +46,54 @@ class Cores {
       (dieY * this.dieRows + Math.floor(i / this.dieColumns)) * this.columns + dieX * this.dieColumns + i % this.dieColumns);
   }
   all() { return Array.from({length: this.count}, (_, core) => core); }
-  roleName(core) { return this.roleNames[this.role[core]]; }
-  /// Share of the makespan in which the link carried a flit.
-  linkUse(core, port) { return this.flits[core * this.ports.length + port] * this.run.attributes["/cores"].cycle_ps / this.run.makespan; }
+  roleName(core) { return this.role ? this.roleNames[this.role[core]] : "core"; }
+  /// Share of the time in which the link carried a flit.
+  linkUse(core, port) { return this.links.values[core * this.ports.length + port] * this.links.share; }
+  /// Numbers of one for each core that the page does not know: a new dataset is shown as it is.
+  others() {
+    return Object.entries(this.run.tables).filter(([path, {shape}]) => path.startsWith("/cores/") && shape.length === 1 && shape[0] === this.count && !kKnownOfCores.has(path));
+  }
+  energyNames() { return this.run.values("/cores/energy_fj") ? this.run.values("/energy/component_names") : []; }
+  /// In µJ.
+  energy(core, component) { return 1e-9 * this.run.values("/cores/energy_fj")[core * this.energyNames().length + component]; }
 }
 
-/// What a map can show, of those that the file has. `of` gives the number of a core that is not `none`.
+const kKnownOfCores = new Set(["role", "alive", "block", "crossbars_busy_ps", "sfu_busy_ps", "macs", "kv_blocks_peak"].map((name) => `/cores/${name}`));
+
+/// What a map can show, of those that the file has. `of` gives the number of a core that is not `none`; those with
+/// `print` are printed.
 function quantities(cores) {
-  const run = cores.run, found = [
-    {name: "role of the core", kind: "role"},
-    {name: "block", unit: "", of: (core) => cores.block[core], none: (core) => cores.block[core] < 0},
-  ];
+  const run = cores.run, found = [];
+  if (cores.role) {
+    found.push({name: "role of the core", kind: "role", print: true});
+    found.push({name: "block", unit: "", of: (core) => cores.block[core], none: (core) => cores.block[core] < 0});
+  }
   const share = (path, name) => {
     const values = run.values(path);
-    if (values) found.push({name, unit: "% of the makespan", of: (core) => 100 * values[core] / run.makespan});
+    if (values) found.push({name, unit: "% of the makespan", of: (core) => 100 * values[core] / run.makespan, print: true});
   };
   share("/cores/crossbars_busy_ps", "crossbars busy");
   share("/cores/sfu_busy_ps", "special function unit busy");
   const macs = run.values("/cores/macs");
-  if (macs) {
-    found.push({name: "multiply-accumulates", unit: "MAC", of: (core) => macs[core]});
-    found.push({name: "energy of MACs and hops", unit: "J", of: (core) => coreEnergy(cores, core)});
+  if (macs) found.push({name: "multiply-accumulates", unit: "MAC", of: (core) => macs[core]});
+  const components = cores.energyNames();
+  if (components.length > 0) {
+    found.push({name: "dynamic energy", unit: "µJ", of: (core) => sum(components.map((_, c) => cores.energy(core, c))), print: true});
+    components.forEach((name, c) => found.push({name: `dynamic energy: ${name.replaceAll("_", " ")}`, unit: "µJ", of: (core) => cores.energy(core, c)}));
   }
-  if (cores.flits) {
+  if (cores.links.values) {
+    const unit = run.network ? "% of the time" : "% of the makespan";
     const inside = ["east", "west", "north", "south"].map((port) => cores.ports.indexOf(port));
-    found.push({name: "link load: busiest link to a neighbour", unit: "% of the makespan", of: (core) => 100 * Math.max(...inside.map((port) => cores.linkUse(core, port)))});
-    cores.ports.forEach((name, port) => found.push({name: `link load: ${name.replace("_", " ")}`, unit: "% of the makespan", of: (core) => 100 * cores.linkUse(core, port)}));
-    found.push({name: "packets waiting for links, all ports", unit: "% of the makespan", of: (core) => 100 * sum(cores.ports.map((_, port) => cores.waited[core * cores.ports.length + port])) / run.makespan});
+    found.push({name: "link load: busiest link to a neighbour", unit, of: (core) => 100 * Math.max(...inside.map((port) => cores.linkUse(core, port))), print: true});
+    cores.ports.forEach((name, port) => found.push({name: `link load: ${name.replace("_", " ")}`, unit, of: (core) => 100 * cores.linkUse(core, port)}));
   }
+  if (cores.waited) found.push({name: "packets waiting for links, all ports", unit: "% of the makespan", of: (core) => 100 * sum(cores.ports.map((_, port) => cores.waited[core * cores.ports.length + port])) / run.makespan});
   const kv = run.values("/cores/kv_blocks_peak");
-  if (kv) found.push({name: "KV blocks in use, peak", unit: "blocks", of: (core) => kv[core], none: (core) => cores.roleName(core) !== "kv"});
-  found.push({name: "faults", kind: "faults"});
+  if (kv) found.push({name: "KV blocks in use, peak", unit: "blocks", of: (core) => kv[core], none: (core) => cores.roleName(core) !== "kv", print: true});
+  for (const [path, {unit, values}] of cores.others()) found.push({name: wordsOf(path), unit: unit === "1" ? "" : unit, of: (core) => values[core]});
+  found.push({name: "faults", kind: "faults", print: sum(cores.alive) < cores.count});
   for (const one of found.filter((one) => one.of)) one.top = largest(cores.all().map(one.of));
   return found;
-}
-
-/// The file counts by core what dominates: MACs, and flits to neighbours.
-function coreEnergy(cores, core) {
-  const run = cores.run, names = run.values("/energy/component_names"), each = run.values("/energy/each_fj");
-  const hops = sum(["east", "west", "north", "south"].map((port) => cores.flits[core * cores.ports.length + cores.ports.indexOf(port)]));
-  const bits = hops * run.attributes["/cores"].flit_bits;
-  return 1e-15 * (run.values("/cores/macs")[core] * each[names.indexOf("mac")] + bits * each[names.indexOf("hop")]);
 }
 
 class WaferMap {
@@ -86,7 +101,7 @@ class WaferMap {
   constructor(cores, view) {
     this.cores = cores;
     this.view = view;
-    this.canvas = element("canvas", {tabindex: 0, role: "application", "aria-label": `Map of the wafer of ${cores.run.title}. Arrow keys move, Enter zooms in, Escape zooms out.`,
+    this.canvas = element("canvas", {tabindex: 0, role: "application", "aria-label": `Map of the wafer of ${cores.title}. Arrow keys move, Enter zooms in, Escape zooms out.`,
       onkeydown: (event) => this.press(event), onclick: (event) => this.click(event), onpointermove: (event) => this.hover(event), onpointerleave: () => this.say(this.place())});
     this.placeLine = element("div", {class: "place", "aria-live": "polite"});
     this.legend = element("div");
@@ -169,7 +184,7 @@ class WaferMap {
     if (quantity.kind === "role") return cores.roleName(core);
     if (quantity.kind === "faults") return "works";
     if (quantity.none?.(core)) return "none";
-    return quantity.unit === "J" ? withUnit(quantity.of(core), "J") : `${digits(quantity.of(core))} ${quantity.unit}`;
+    return `${digits(quantity.of(core))} ${quantity.unit}`;
   }
 
   // ---- pictures
@@ -199,6 +214,19 @@ class WaferMap {
     this.say(this.place());
     this.legend.replaceChildren(this.makeLegend());
     this.table.replaceChildren(...this.inspect());
+  }
+  /// The whole wafer once for each quantity that is worth printing, but the one that is shown.
+  pictures(named) {
+    const {view, quantities} = this, before = {...view};
+    const own = (quantity, i) => quantities.indexOf(quantity) === i;  // not in place of one that it lacks
+    const figures = quantities.map((quantity, i) => [quantity, i]).filter(([quantity, i]) => quantity.print && own(quantity, i) && i !== before.quantity).map(([quantity, i]) => {
+      Object.assign(view, {level: "wafer", quantity: i});
+      this.draw();
+      return element("figure", {}, element("h4", {}, `${named ? `${this.cores.title}: ` : ""}${quantity.name}`), element("img", {src: this.canvas.toDataURL(), alt: quantity.name}), this.makeLegend());
+    });
+    Object.assign(view, before);
+    this.draw();
+    return figures;
   }
   drawCores(context, {x, y, columns, rows, size, left}) {
     const {cores, view} = this, gap = size > 12 ? 1 : 0;
@@ -253,17 +281,17 @@ class WaferMap {
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.font = "13px system-ui, sans-serif";
-    if (cores.flits) this.drawLinks(context, middle, half, Math.min(width, height) / 2);
+    if (cores.links.values) this.drawLinks(context, middle, half, Math.min(width, height) / 2);
     context.fillStyle = colour;
     context.strokeStyle = "#000";
     context.lineWidth = 2;
     context.fillRect(middle[0] - half, middle[1] - half, 2 * half, 2 * half);
     context.strokeRect(middle[0] - half, middle[1] - half, 2 * half, 2 * half);
     context.fillStyle = ink;
-    const lines = [cores.alive[core] ? cores.roleName(core).replace("_", " ") : "dead", cores.block[core] < 0 ? "" : `block ${cores.block[core]}`];
-    if (this.quantity.of) lines.push(this.value(core).replace(" of the makespan", ""));
+    const lines = [cores.alive[core] ? cores.roleName(core).replace("_", " ") : "dead", (cores.block?.[core] ?? -1) < 0 ? "" : `block ${cores.block[core]}`];
+    if (this.quantity.of) lines.push(this.value(core).replace(/ of the (makespan|time)/, ""));
     lines.filter(Boolean).forEach((line, i, all) => context.fillText(line, middle[0], middle[1] + (i - (all.length - 1) / 2) * 18));
-    if (cores.flits) return;
+    if (cores.links.values) return;
     context.fillStyle = "#59636e";
     context.fillText("fidelity stage follows no single links", middle[0], middle[1] + half + 24);
   }
@@ -290,7 +318,7 @@ class WaferMap {
       return element("div", {class: "legend"}, cores.roleNames.map((name, role) => swatch(...(kRoles[name] ?? ["#bbb", "?"]), `${name.replace("_", " ")} (${grouped(counts[role])})`)), tail);
     }
     if (quantity.kind === "faults") return element("div", {class: "legend"}, swatch("#e8e8e8", " ", `works (${grouped(cores.count - dead)})`), dead > 0 ? tail : "no core is dead");
-    const line = quantity.unit === "J" ? ramp(0, 1e6 * quantity.top, "µJ") : ramp(0, quantity.top, quantity.unit);
+    const line = ramp(0, quantity.top, quantity.unit);
     line.append(...(quantity.none ? [swatch("#e8e8e8", " ", "none")] : []), ...tail);
     return line;
   }
@@ -299,46 +327,61 @@ class WaferMap {
 
   inspect() {
     const {cores, view} = this, all = view.level === "wafer" ? cores.all() : view.level === "die" ? cores.coresOfDie(cores.dieOf(view.core)) : [view.core];
-    const one = all.length === 1, run = cores.run, rows = [];
+    const one = all.length === 1, run = cores.run, rows = [], ports = cores.ports.length;
     const add = (name, value, path, raw, index) => rows.push(element("tr", {"data-path": path, "data-raw": raw, "data-index": index ?? ""},
       element("th", {scope: "row"}, name), element("td", {class: "number"}, value), element("td", {class: "raw"}, `${path}${index === undefined ? "" : `[${index}]`} ${one ? "=" : "sums to"} ${typeof raw === "number" ? grouped(raw) : raw}`)));
-    const total = (path, stride = 1, offset = 0) => sum(all.map((core) => run.values(path)[core * stride + offset]));
-    if (one) {
+    const total = (values, stride = 1, offset = 0) => sum(all.map((core) => values[core * stride + offset]));
+    const index = one ? view.core : undefined, indexOf = (at, inner) => one ? `${at}${view.core},${inner}` : `${at}:,${inner}`;
+    /// @param show  of the sum over these cores
+    const addEach = (name, path, show) => {
+      if (run.values(path)) add(name, show(total(run.values(path))), path, total(run.values(path)), index);
+    };
+    const meanShare = (value) => percent(value / run.makespan / all.length);
+    if (one && cores.role) {
       add("role", cores.roleName(view.core), "/cores/role", cores.role[view.core], view.core);
       add("block", cores.block[view.core] < 0 ? "none" : cores.block[view.core], "/cores/block", cores.block[view.core], view.core);
     }
-    add(one ? "works" : "cores that work", one ? (cores.alive[view.core] ? "yes" : "no, dead") : `${grouped(total("/cores/alive"))} of ${grouped(all.length)}`, "/cores/alive", total("/cores/alive"), one ? view.core : undefined);
-    for (const [path, name] of [["/cores/crossbars_busy_ps", "crossbars busy"], ["/cores/sfu_busy_ps", "SFU busy"]]) {
-      if (run.values(path)) add(one ? name : `${name}, mean`, percent(total(path) / run.makespan / all.length), path, total(path), one ? view.core : undefined);
-    }
-    if (run.values("/cores/macs")) {
-      add("multiply-accumulates", withUnit(total("/cores/macs"), "MAC"), "/cores/macs", total("/cores/macs"), one ? view.core : undefined);
-      const row = element("tr", {}, element("th", {scope: "row"}, "energy of MACs and hops"), element("td", {class: "number"}, withUnit(sum(all.map((core) => coreEnergy(cores, core))), "J")), element("td", {class: "raw"}, "macs and flits x /energy/each_fj"));
-      rows.push(row);
-    }
-    if (run.values("/cores/kv_blocks_peak")) add("KV blocks, peak", grouped(total("/cores/kv_blocks_peak")), "/cores/kv_blocks_peak", total("/cores/kv_blocks_peak"), one ? view.core : undefined);
-    cores.ports.forEach((port, i) => {
-      const flits = total("/links/flits", cores.ports.length, i), use = sum(all.map((core) => cores.linkUse(core, i))) / all.length;
-      add(`link ${port.replace("_", " ")}${one ? "" : ", mean"}`, percent(use), "/links/flits", flits, one ? `${view.core},${i}` : `:,${i}`);
+    addEach(one ? "works" : "cores that work", "/cores/alive", (works) => one ? (works ? "yes" : "no, dead") : `${grouped(works)} of ${grouped(all.length)}`);
+    addEach(`crossbars busy${one ? "" : ", mean"}`, "/cores/crossbars_busy_ps", meanShare);
+    addEach(`SFU busy${one ? "" : ", mean"}`, "/cores/sfu_busy_ps", meanShare);
+    addEach("multiply-accumulates", "/cores/macs", (macs) => withUnit(macs, "MAC"));
+    addEach("KV blocks, peak", "/cores/kv_blocks_peak", grouped);
+    for (const [path, {unit}] of cores.others()) addEach(wordsOf(path), path, (value) => unit === "1" ? digits(value) : withUnit(value, unit));
+    const components = cores.energyNames(), energy = run.values("/cores/energy_fj");
+    if (energy) rows.push(element("tr", {class: "sum"}, element("th", {scope: "row"}, "dynamic energy"), element("td", {class: "number"}, withUnit(1e-15 * sum(components.map((_, c) => total(energy, components.length, c))), "J")), element("td", {class: "raw"}, "of these components:")));
+    components.forEach((name, c) => {
+      const femtojoules = total(energy, components.length, c);
+      if (femtojoules > 0 || one) add(name.replaceAll("_", " "), withUnit(1e-15 * femtojoules, "J"), "/cores/energy_fj", femtojoules, indexOf("", c));
     });
-    cores.ports.forEach((port, i) => {
-      const waited = total("/links/waited_ps", cores.ports.length, i);
-      if (waited > 0) add(`waiting for ${port.replace("_", " ")}`, withUnit(1e-12 * waited, "s"), "/links/waited_ps", waited, one ? `${view.core},${i}` : `:,${i}`);
+    cores.ports.forEach((port, i) => add(`link ${port.replace("_", " ")}${one ? "" : ", mean"}`, percent(sum(all.map((core) => cores.linkUse(core, i))) / all.length),
+      cores.links.path, total(cores.links.values, ports, i), indexOf(cores.links.at, i)));
+    if (cores.waited) cores.ports.forEach((port, i) => {
+      const waited = total(cores.waited, ports, i);
+      if (waited > 0) add(`waiting for ${port.replace("_", " ")}`, withUnit(1e-12 * waited, "s"), "/links/waited_ps", waited, indexOf("", i));
     });
     return rows;
   }
 }
 
+const kMapsOfStudies = 4;
+
+/// The maps of a run: one, or of the network alone one for each load, the lowest and the highest among them.
+function coresOf(run) {
+  if (!run.values("/cores/alive")) return [];
+  if (!run.network) return [new Cores(run)];
+  const studies = run.values("/noc/cycles").length, shown = Math.min(studies, kMapsOfStudies);
+  return Array.from({length: shown}, (_, i) => new Cores(run, shown > 1 ? Math.round(i * (studies - 1) / (shown - 1)) : 0));
+}
+
 /// Maps side by side with one control for all.
 function waferSection(runs) {
-  const withCores = runs.filter((run) => run.values("/cores/role"));
-  if (withCores.length === 0) return element("p", {class: "note"}, "The run did not end: it left no numbers of its cores.");
-  const cores = withCores.map((run) => new Cores(run));
+  const cores = runs.flatMap(coresOf);
+  if (cores.length === 0) return note("The run did not end: it left no numbers of its cores.");
   const all = cores.map(quantities);
   const names = [...new Set(all.flat().map(({name}) => name))];
   const view = {level: "wafer", core: 0, quantity: 0};
   const maps = cores.map((of) => new WaferMap(of, view));
-  // one scale for all runs, so that colours can be compared; a run without a quantity shows its roles
+  // one scale for all runs, so that colours can be compared; a run without a quantity shows its first one
   maps.forEach((map, i) => {
     map.quantities = names.map((name) => all[i].find((one) => one.name === name) ?? all[i][0]);
     map.linkTop = largest(all.flat().filter(({name}) => name.startsWith("link load: busiest")).map(({top}) => top / 100));
@@ -354,8 +397,11 @@ function waferSection(runs) {
   const select = element("select", {id: "quantity", onchange: () => { maps.forEach((map) => { map.view.quantity = select.selectedIndex; }); draw(); }}, names.map((name) => element("option", {}, name)));
   const controls = element("div", {class: "controls"}, element("label", {for: "quantity"}, "Show"), select, out,
     element("span", {class: "note hint"}, "Click or Enter zooms in: wafer, die, core. Escape zooms out. Arrow keys move."));
-  const shown = maps.map((map, i) => element("div", {}, runs.length > 1 ? element("h3", {}, withCores[i].title) : null, map.element));
-  return element("div", {class: maps.length > 1 ? "several" : ""}, controls, element("div", {class: maps.length > 1 ? "runs" : ""}, shown),
-    cores.some((of) => !of.flits) ? element("p", {class: "note"}, "At fidelity stage the file has no numbers of single cores and links: only roles, blocks and faults.") : null,
-    element("p", {class: "note"}, "Of single cores, the file has the energy of MACs and of flits to neighbours; H-trees, buffers, SFUs and die crossings are counted for the wafer. What cores did over time is in the file by stage, not by core."));
+  const shown = maps.map((map) => element("div", {}, maps.length > 1 ? element("h3", {}, map.cores.title) : null, map.element));
+  const printed = element("div", {class: "printed"});
+  addEventListener("beforeprint", () => printed.replaceChildren(...maps.flatMap((map) => map.pictures(maps.length > 1))));
+  addEventListener("afterprint", () => printed.replaceChildren());
+  return element("div", {class: maps.length > 1 ? "several" : ""}, controls, element("div", {class: maps.length > 1 ? "runs" : ""}, shown), printed,
+    cores.some((of) => !of.links.values) ? note("At fidelity stage the file has no numbers of single cores and links: only roles, blocks and faults.") : null,
+    runs.some(({network}) => network) ? null : note("Energy is dynamic, with the links that leave a core's router. What cores did over time is in the file by stage and die, not by core."));
 }
