@@ -21,8 +21,8 @@ void add_latent_attention(std::vector<MatrixGroup>& groups, const ModelDescripti
     groups.push_back({"latent", hidden, latent.query_rank + compressed});
     groups.push_back({"query", latent.query_rank, query_width(model)});
   }
-  groups.push_back({"head_key", nope_dim, latent.kv_rank, heads});
-  groups.push_back({"head_value", latent.kv_rank, latent.value_dim, heads});
+  groups.push_back({"head_key", nope_dim, latent.kv_rank, heads, true});
+  groups.push_back({"head_value", latent.kv_rank, latent.value_dim, heads, true});
   groups.push_back({"output", heads * latent.value_dim, hidden});
 }
 
@@ -73,7 +73,9 @@ MatrixGroup lm_head_matrix(const ModelDescription& model) {
 
 std::int64_t cores_for(const MatrixGroup& group, const WaferCapacity& wafer) {
   const std::int64_t strips = divide_up(group.columns, wafer.crossbar_columns);
-  return group.copies * divide_up(strips * group.rows, std::int64_t{wafer.crossbars} * wafer.crossbar_rows);
+  const std::int64_t core_rows = std::int64_t{wafer.crossbars} * wafer.crossbar_rows;
+  if (group.share_cores) return divide_up(group.copies * strips * group.rows, core_rows);
+  return group.copies * divide_up(strips * group.rows, core_rows);
 }
 
 std::int64_t weight_cores_of_block(const ModelDescription& model, const WaferCapacity& wafer, int block) {
@@ -94,7 +96,7 @@ std::int64_t free_cores(const ModelDescription& model, const WaferCapacity& wafe
 
 std::int64_t kv_tokens_that_fit(const ModelDescription& model, const WaferCapacity& wafer) {
   if (model.layers == 0) return 0;
-  return free_cores(model, wafer) * wafer.core_bytes / kv_bytes_per_token(model);
+  return free_cores(model, wafer) * wafer.core_bytes / kv_bytes_stored_per_token(model);
 }
 
 std::int64_t cores_lacking(const ModelDescription& model, const WaferCapacity& wafer) {

@@ -22,7 +22,8 @@ struct MatrixGroup {
   std::string_view name;
   std::int64_t rows;
   std::int64_t columns;
-  std::int64_t copies = 1;  ///< as many such groups, each with an input and cores of its own: experts
+  std::int64_t copies = 1;   ///< as many such groups, each with an input of its own: experts, heads
+  bool share_cores = false;  ///< whether the copies do: heads
 };
 
 /// The matrices of one block, in the order in which a token meets them: QKV, O, gate and up, down, and what
@@ -32,7 +33,8 @@ std::vector<MatrixGroup> block_matrices(const ModelDescription& model, int block
 MatrixGroup lm_head_matrix(const ModelDescription& model);
 
 /// Cores that a group fills: its columns are cut into strips one crossbar wide, and a strip takes the rows
-/// it needs, so that two strips may share a crossbar. No core holds parts of two groups or copies.
+/// it needs, so that two strips may share a crossbar. No core holds parts of two groups, or of two copies
+/// that do not share cores.
 std::int64_t cores_for(const MatrixGroup& group, const WaferCapacity& wafer);
 
 std::int64_t weight_cores_of_block(const ModelDescription& model, const WaferCapacity& wafer, int block = 0);
@@ -42,7 +44,8 @@ std::int64_t weight_cores(const ModelDescription& model, const WaferCapacity& wa
 /// do not fit.
 std::int64_t free_cores(const ModelDescription& model, const WaferCapacity& wafer);
 
-/// Tokens whose K and V the free cores hold; 0 for a model without a decoder, which keeps none.
+/// Tokens whose K and V the free cores hold, as crossbars keep them; 0 for a model without a decoder, which
+/// keeps none.
 std::int64_t kv_tokens_that_fit(const ModelDescription& model, const WaferCapacity& wafer);
 
 /// Cores missing for the weights of all blocks and of the LM head; 0 where the model fits.

@@ -332,13 +332,14 @@ void DieProcess::launch(Station& station, const Token& token) {
   } else {
     retire(token);
   }
-  const auto send_vector = [&](Cargo cargo, int ahead) {
+  const auto send_vector = [&](Cargo cargo, int ahead, std::int64_t bytes) {
     Message vector{.cargo = cargo, .stage = plan.home_stage};
     vector.set_token(token);
-    send(vector, plan.home, station_plan(station.number + ahead).home, plan.group->rows);
+    send(vector, plan.home, station_plan(station.number + ahead).home, bytes);
   };
-  if (plan.sends_vector) send_vector(Cargo::activations, 1);
-  if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to);
+  if (plan.latent > 0 && plan.attends) send_latent(plan, token);
+  if (plan.passes_on > 0) send_vector(Cargo::activations, 1, plan.passes_on);
+  if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to, plan.group->rows);
   return_credit(station, token);
 }
 
@@ -419,7 +420,7 @@ void DieProcess::tile_done(const Message& message) {
   const auto& station = station_plan(role.tile_station);
   const auto& tile = station.group->tiles[static_cast<std::size_t>(role.tile)];
   if (tile.partial_waits) send_partial_sums(message);
-  if (!station.is_lm_head && station.matrix == Matrix::qkv) {
+  if (station.attends) {
     send_head_inputs(message, at_core(message), station, tile);
   } else {
     send_outputs(message, at_core(message), station, tile);
@@ -452,6 +453,14 @@ void DieProcess::send_head_inputs(const Message& message, CoreId from, const Sta
       if (bytes > 0) send(input, from, ring[static_cast<std::size_t>(to)], bytes);
     }
   }
+}
+
+/// The vector that all heads share, to the core of the newest tokens.
+void DieProcess::send_latent(const StationPlan& station, const Token& token) {
+  Message latent{.cargo = Cargo::head_input, .stage = station.home_stage, .head = 0};
+  latent.set_token(token);
+  const auto newest = static_cast<std::size_t>(cores_of_head(token, 0).back());
+  send(latent, station.home, plan_.ring(station.block)[newest], station.latent);
 }
 
 // ---- attention
@@ -558,14 +567,12 @@ void DieProcess::add_attention_partial(const Message& message, CoreId core_id, T
 
 void DieProcess::head_done(const Message& message) {
   const auto& role = core(at_core(message)).role;
-  const auto& block = plan_.mapping().blocks[static_cast<std::size_t>(role.kv_block)];
   Message output{.stage = Stage::projection, .head = message.head};
   output.set_token(message.token());
   const int newest = cores_of_head(message.token(), message.head).back();
   if (newest == role.kv_ring) {
     output.cargo = Cargo::activations;
-    send(output, at_core(message), block.tiles[static_cast<std::size_t>(Matrix::output)].front(),
-         head_output_bytes(head_));
+    send(output, at_core(message), plan_.home_of_heads(role.kv_block), head_output_bytes(head_));
     return;
   }
   output.cargo = Cargo::attention_partial;

@@ -180,6 +180,7 @@ class DieProcess final : public Die {
   void send_partial_sums(const Message& message);
   void send_head_inputs(const Message& message, wafer::CoreId from, const StationPlan& station,
                         const Tile& tile);
+  void send_latent(const StationPlan& station, const Token& token);
   void send_outputs(const Message& message, wafer::CoreId from, const StationPlan& station, const Tile& tile);
 
   // attention

@@ -90,7 +90,6 @@ void check_is_simulated(const Config& config, const ModelDescription& model) {
     throw setting_of_model(config).refusal(fmt::format("model {}: {} is not simulated", model.name, what),
                                            "a decoder with full attention is");
   };
-  if (model.latent.kv_rank > 0) refuse("latent attention");
   if (model.encoder_layers > 0) refuse("an encoder");
 }
 
@@ -98,7 +97,8 @@ Mapping map_model(const Config& config, const Experiment& experiment, const Tile
   if (experiment.mapping.method != MappingMethod::snake &&
       !flows_are_known(experiment.wafer.geometry, experiment.model)) {
     throw config.at("mapping.method")
-        .refusal("maps a model without experts onto one wafer only", "\"snake\" maps all");
+        .refusal("maps a model without experts and latent attention onto one wafer only",
+                 "\"snake\" maps all");
   }
   if (experiment.mapping.method == MappingMethod::file)
     return make_mapping(experiment.mapping, experiment.wafer, experiment.model, tiled);
@@ -162,7 +162,7 @@ void check_requests_fit(const Config& config, const Experiment& experiment) {
 KvController Experiment::make_kv_controller() const {
   const int page_tokens = wafer.core.kv_block_columns;
   const int stretch_pages = std::max(1, serving.prefix_block_tokens / page_tokens);
-  return {plan->pages_of_ring(), model.kv_heads, page_tokens, serving.max_running, stretch_pages};
+  return {plan->pages_of_ring(), plan->kv_heads(), page_tokens, serving.max_running, stretch_pages};
 }
 
 std::unique_ptr<const Experiment> read_experiment(const Config& config) {

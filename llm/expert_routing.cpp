@@ -71,7 +71,7 @@ void ExpertRouting::read_weights(const std::filesystem::path& file) {
 }
 
 void ExpertRouting::check_weights(const std::filesystem::path& file) const {
-  for (std::size_t block = 0; block < weights_.size(); ++block) {
+  for (auto block = static_cast<std::size_t>(experts_.dense_blocks); block < weights_.size(); ++block) {
     const auto& weights = weights_[block];
     const auto usable = std::ranges::count_if(weights, [](std::uint64_t weight) { return weight > 0; });
     if (usable >= experts_.per_token) continue;

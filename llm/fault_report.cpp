@@ -31,7 +31,7 @@ class Flows {
       const std::span home{&station.home, 1};
       add(home, *station.cores);
       add(home, {i == 0 ? &host : &stations[i - 1].home, 1});  // credits
-      if (station.sends_vector) add(home, {&stations[i + 1].home, 1});
+      if (station.passes_on > 0) add(home, {&stations[i + 1].home, 1});
       if (station.residual_to > 0)
         add(home, {&stations[i + static_cast<std::size_t>(station.residual_to)].home, 1});
       add_partial_sums(station);
@@ -40,12 +40,12 @@ class Flows {
         continue;
       }
       const std::span next{&stations[i + 1].home, 1};
-      if (station.matrix != Matrix::qkv) {
+      if (!station.attends) {
         add(*station.cores, next);
         continue;
       }
       const auto& ring = plan.ring(station.block);
-      add(*station.cores, ring);
+      add(*station.cores, ring);  // the home core, which has a latent vector for them, is one of these
       add(ring, ring);
       add(ring, next);
     }

@@ -27,7 +27,7 @@ ForesightBuilder::ForesightBuilder(Foresight& foresight)
 void ForesightBuilder::build() {
   for (std::size_t station = 0; station < plan_.stations().size(); ++station) {
     const auto& plan = plan_.stations()[station];
-    if (!plan.is_lm_head && plan.matrix == Matrix::qkv) follow_attention(station);
+    if (plan.attends) follow_attention(station);
     follow_tiles(station);
     follow_trees(station);
   }
@@ -51,7 +51,7 @@ void ForesightBuilder::outputs_of_tile(std::size_t station, std::size_t index, c
   for (const auto& slice : tile.slices) {
     if (plan.is_lm_head) {
       visit({from, host(), Cargo::candidates, wafer_.noc.flits(slice.bytes)});
-    } else if (plan.matrix != Matrix::qkv) {
+    } else if (!plan.attends) {
       visit({from, plan_.stations()[station + 1].home, Cargo::activations, wafer_.noc.flits(slice.bytes)});
     } else {  // to any KV core; one that does not hold the newest tokens gets the queries only
       const int bytes = slice.q_bytes > 0 ? slice.q_bytes : slice.bytes;
@@ -81,12 +81,16 @@ void ForesightBuilder::outputs_of_head(std::size_t station, CoreId core, const V
 
 void ForesightBuilder::launched_by(std::size_t station, const Visit& visit) const {
   const auto& plan = plan_.stations()[station];
-  const auto send_vector = [&](Cargo cargo, int ahead) {
+  const auto send_vector = [&](Cargo cargo, int ahead, std::int64_t bytes) {
     const auto& to = plan_.stations()[station + static_cast<std::size_t>(ahead)];
-    visit({plan.home, to.home, cargo, wafer_.noc.flits(plan.group->rows)});
+    visit({plan.home, to.home, cargo, wafer_.noc.flits(bytes)});
   };
-  if (plan.sends_vector) send_vector(Cargo::activations, 1);
-  if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to);
+  if (plan.latent > 0 && plan.attends) {
+    for (const auto core : plan_.ring(plan.block))
+      visit({plan.home, core, Cargo::head_input, wafer_.noc.flits(plan.latent)});
+  }
+  if (plan.passes_on > 0) send_vector(Cargo::activations, 1, plan.passes_on);
+  if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to, plan.group->rows);
   visit({plan.home, station == 0 ? host() : plan_.stations()[station - 1].home, Cargo::credit, 1});
 }
 
@@ -318,7 +322,10 @@ bool ForesightBuilder::relax_station(std::size_t station) {
   if (!is_here(plan.home)) return false;
   auto times = beyond(station, multicasts_[station]);
   launched_by(station, [&](const Flow& flow) {
-    if (flow.cargo != Cargo::credit) {
+    if (flow.cargo == Cargo::head_input) {  // what attention leads to is known from before
+      const auto attends = is_here(flow.to) ? beyond(station, at(flow.to, Foresight::head_input)) : never();
+      lower_by_flow(times, flow, attends, wafer_.noc.wire_latency);
+    } else if (flow.cargo != Cargo::credit) {
       const auto to = static_cast<std::size_t>(plan_.role(flow.to).home_of);
       lower_by_flow(times, flow, from_arrival(to), wafer_.noc.wire_latency);
     } else {
@@ -392,15 +399,14 @@ void ForesightBuilder::find_arrivals() {
   const Visit enter = [this](const Flow& flow) { find_entries(flow); };
   for (std::size_t station = 0; station < launches_.size(); ++station) {
     const auto& plan = plan_.stations()[station];
-    const bool attends = !plan.is_lm_head && plan.matrix == Matrix::qkv;
     launched_by(station, enter);
     find_tree_entries(station);
-    if (attends && lies_in_one_region(station)) continue;
+    if (plan.attends && lies_in_one_region(station)) continue;
     for (std::size_t i = 0; i < plan.cores->size(); ++i) {
       outputs_of_tile(station, i, enter);
       sums_of_tile(station, i, enter);
     }
-    if (!attends) continue;
+    if (!plan.attends) continue;
     for (const auto core : plan_.ring(plan.block)) outputs_of_head(station, core, enter);
   }
   sent_by_host(Cargo::activations, enter);

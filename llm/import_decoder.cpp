@@ -28,7 +28,9 @@ void refuse_other_models(const ModelKeys& keys, const DecoderFamily& family) {
     for (const char* key : {"num_local_experts", "num_experts", "n_routed_experts"})
       keys.refuse_if_on(key, "a mixture of experts");
   }
-  if (family.experts != Kind::deepseek) {
+  if (family.experts == Kind::deepseek) {
+    keys.refuse_if_on("attention_bias", "latent attention with biases");
+  } else {
     for (const char* key : {"q_lora_rank", "kv_lora_rank"}) keys.refuse_if_on(key, "latent attention");
   }
   keys.refuse_if_on("is_encoder_decoder", "an encoder");

@@ -147,8 +147,8 @@ Passage LoneToken::pass(int number, const Token& token, const KvController& kv, 
     }
     tiles_.clear();
     for (const auto& tile : station.group->tiles) tiles_.push_back({tile.takes_partial ? 2 : 1, {}});
-    inputs_.assign(static_cast<std::size_t>(plan_.model().kv_heads), {});
-    heads_.assign(static_cast<std::size_t>(plan_.model().kv_heads), {});
+    inputs_.assign(static_cast<std::size_t>(plan_.kv_heads()), {});
+    heads_.assign(static_cast<std::size_t>(plan_.kv_heads()), {});
     kv_use_.assign(plan_.ring(0).size(), {});
     if (station.group->experts > 0) {
       const auto chosen = plan_.routing().choose(kv.request_of(token.slot), token.position, station.block);
@@ -158,12 +158,14 @@ Passage LoneToken::pass(int number, const Token& token, const KvController& kv, 
       multicast(station, 0);
     }
   }
-  const auto send_vector = [&](int ahead, Arrived arrived) {
+  const auto send_vector = [&](int ahead, std::int64_t bytes, Arrived arrived) {
     send(station.home_stage, station.home, plan_.stations()[static_cast<std::size_t>(number + ahead)].home,
-         station.group->rows, std::move(arrived));
+         bytes, std::move(arrived));
   };
-  if (station.sends_vector) send_vector(1, [this](Time tail) { next_.add(tail); });
-  if (station.residual_to > 0) send_vector(station.residual_to, [](Time) {});
+  if (station.latent > 0 && station.attends)
+    send_head_input(0, inputs_of(0).size() - 1, station.home, station.latent);
+  if (station.passes_on > 0) send_vector(1, station.passes_on, [this](Time tail) { next_.add(tail); });
+  if (station.residual_to > 0) send_vector(station.residual_to, station.group->rows, [](Time) {});
   return_credit(number);
   run();
   if (next_.missing != 0) throw engine::ContractError{"a lone token does not reach the next station"};
@@ -228,8 +230,8 @@ void LoneToken::tile_done(const StationPlan& station, std::size_t index) {
     send(station.tile_stage, from, (*station.cores)[index + 1], 4 * std::int64_t{tile.partial_columns},
          [=, this, &station](Time at) { add_tile_part(station, index + 1, at); });
   }
-  if (!station.is_lm_head && station.matrix == Matrix::qkv) {
-    send_head_inputs(station, tile, from);
+  if (station.attends) {
+    send_head_inputs(tile, from);
     return;
   }
   const CoreId to = station.is_lm_head ? wafer::DieNetwork::host_id(geometry_)
@@ -241,25 +243,34 @@ void LoneToken::tile_done(const StationPlan& station, std::size_t index) {
 // ---- attention
 // ------------------------------------------------------------------------------------------------
 
-void LoneToken::send_head_inputs(const StationPlan& station, const Tile& tile, CoreId from) {
-  for (const auto& slice : tile.slices) {
-    const int head = slice.consumer;
+/// Those of each of its cores, the newest tokens' last.
+std::vector<LoneToken::Parts>& LoneToken::inputs_of(int head) {
+  auto& inputs = inputs_[static_cast<std::size_t>(head)];
+  if (inputs.empty()) {
     const auto cores = kv_->cores_of_head(token_.slot, head, static_cast<int>(token_.position));
-    auto& inputs = inputs_[static_cast<std::size_t>(head)];
-    if (inputs.empty()) {
-      inputs.assign(cores.size(), {plan_.query_senders(head), {}});
-      inputs.back().missing = plan_.head_input_senders(head);
-      heads_[static_cast<std::size_t>(head)].missing = static_cast<int>(cores.size());
-    }
-    for (std::size_t i = 0; i < cores.size(); ++i) {
-      const bool newest = i + 1 == cores.size();
-      const int bytes = newest ? slice.bytes : slice.q_bytes;
-      if (bytes == 0) continue;
-      const int core = cores[i];
-      send(station.tile_stage, from, ring()[static_cast<std::size_t>(core)], bytes, [=, this](Time tail) {
-        auto& parts = inputs_[static_cast<std::size_t>(head)][i];
-        if (parts.add(tail)) attend(head, core, newest, parts.whole);
-      });
+    inputs.assign(cores.size(), {plan_.query_senders(head), {}});
+    inputs.back().missing = plan_.head_input_senders(head);
+    heads_[static_cast<std::size_t>(head)].missing = static_cast<int>(cores.size());
+  }
+  return inputs;
+}
+
+/// @param index  of the head's cores
+void LoneToken::send_head_input(int head, std::size_t index, CoreId from, std::int64_t bytes) {
+  const bool newest = index + 1 == inputs_of(head).size();
+  const int core = kv_->cores_of_head(token_.slot, head, static_cast<int>(token_.position))[index];
+  send(Stage::qkv, from, ring()[static_cast<std::size_t>(core)], bytes, [=, this](Time tail) {
+    auto& parts = inputs_[static_cast<std::size_t>(head)][index];
+    if (parts.add(tail)) attend(head, core, newest, parts.whole);
+  });
+}
+
+void LoneToken::send_head_inputs(const Tile& tile, CoreId from) {
+  for (const auto& slice : tile.slices) {
+    const auto cores = inputs_of(slice.consumer).size();
+    for (std::size_t i = 0; i < cores; ++i) {
+      const int bytes = i + 1 == cores ? slice.bytes : slice.q_bytes;
+      if (bytes > 0) send_head_input(slice.consumer, i, from, bytes);
     }
   }
 }

@@ -103,7 +103,9 @@ class LoneToken {
   void start_pass(const StationPlan& station, wafer::CoreId core, engine::Time tail);
   void add_tile_part(const StationPlan& station, std::size_t tile, engine::Time at);
   void tile_done(const StationPlan& station, std::size_t tile);
-  void send_head_inputs(const StationPlan& station, const Tile& tile, wafer::CoreId from);
+  void send_head_inputs(const Tile& tile, wafer::CoreId from);
+  void send_head_input(int head, std::size_t core, wafer::CoreId from, std::int64_t bytes);
+  std::vector<Parts>& inputs_of(int head);
   void attend(int head, int ring_core, bool newest, engine::Time ready);
   void add_attention_part(int head, engine::Time at);
 

@@ -40,28 +40,28 @@ std::vector<CoreLine> live_lines(const std::vector<CoreId>& order, const wafer::
   return lines;
 }
 
-std::size_t weight_cores_of_block(const TiledModel& tiled) {
-  std::size_t cores = 0;
-  for (const auto& group : tiled.block) cores += group.tiles.size();
-  return cores;
-}
-
 /// What of the wafers is shared out.
 struct Shares {
-  std::size_t blocks;
-  std::size_t weights_of_block;
-  std::size_t lm_head;  ///< cores; on the last wafer
+  std::vector<std::size_t> weights;  ///< cores, by block
+  std::size_t lm_head;               ///< cores; on the last wafer
+
+  std::size_t blocks() const { return weights.size(); }
+  std::size_t all_weights() const { return std::accumulate(weights.begin(), weights.end(), lm_head); }
 };
 
 /// Blocks that fit on each wafer if each has `kv_cores`.
 std::vector<std::size_t> blocks_that_fit(const std::vector<CoreLine>& wafers, const Shares& shares,
                                          std::size_t kv_cores) {
   std::vector<std::size_t> fit;
+  std::size_t block = 0;
   fit.reserve(wafers.size());
   for (std::size_t w = 0; w < wafers.size(); ++w) {
     const auto lm_head = w + 1 == wafers.size() ? shares.lm_head : 0;
-    const auto cores = std::max(wafers[w].left(), lm_head) - lm_head;
-    fit.push_back(cores / (shares.weights_of_block + kv_cores));
+    auto cores = std::max(wafers[w].left(), lm_head) - lm_head;
+    const auto first = block;
+    for (; block < shares.blocks() && shares.weights[block] + kv_cores <= cores; ++block)
+      cores -= shares.weights[block] + kv_cores;
+    fit.push_back(block - first);
   }
   return fit;
 }
@@ -70,12 +70,12 @@ std::vector<std::size_t> blocks_that_fit(const std::vector<CoreLine>& wafers, co
 std::size_t most_kv_cores(const std::vector<CoreLine>& wafers, const Shares& shares) {
   std::size_t cores = 0;
   for (const auto& wafer : wafers) cores += wafer.left();
-  const auto weights = shares.blocks * shares.weights_of_block + shares.lm_head;
+  const auto weights = shares.all_weights();
   auto kv_cores =
-      cores > weights && wafers.back().left() >= shares.lm_head ? (cores - weights) / shares.blocks : 0;
+      cores > weights && wafers.back().left() >= shares.lm_head ? (cores - weights) / shares.blocks() : 0;
   const auto do_not_fit = [&] {
     const auto fit = blocks_that_fit(wafers, shares, kv_cores);
-    return std::accumulate(fit.begin(), fit.end(), std::size_t{0}) < shares.blocks;
+    return std::accumulate(fit.begin(), fit.end(), std::size_t{0}) < shares.blocks();
   };
   while (kv_cores > 0 && do_not_fit()) --kv_cores;
   return kv_cores;
@@ -83,7 +83,7 @@ std::size_t most_kv_cores(const std::vector<CoreLine>& wafers, const Shares& sha
 
 engine::InputError too_few_cores(const wafer::Geometry& geometry, const wafer::Faults& faults,
                                  const ModelDescription& model, const Shares& shares) {
-  const auto needed = static_cast<int>(shares.blocks * (shares.weights_of_block + 1) + shares.lm_head);
+  const auto needed = static_cast<int>(shares.all_weights() + shares.blocks());
   const auto live = geometry.cores() - faults.dead_cores();
   const auto dead =
       faults.dead_cores() == 0 ? std::string{} : fmt::format(" and {} dead ones", faults.dead_cores());
@@ -103,19 +103,21 @@ engine::InputError too_few_cores(const wafer::Geometry& geometry, const wafer::F
 
 Mapping map_along(const std::vector<CoreId>& order, const wafer::Geometry& geometry,
                   const wafer::Faults& faults, const ModelDescription& model, const TiledModel& tiled) {
-  const Shares shares{static_cast<std::size_t>(model.layers), weight_cores_of_block(tiled),
-                      tiled.lm_head.tiles.size()};
+  Shares shares{{}, tiled.lm_head.tiles.size()};
+  for (int block = 0; block < model.layers; ++block)
+    shares.weights.push_back(weight_cores(tiled.of_block(block)));
   auto wafers = live_lines(order, geometry, faults);
   const auto kv_cores = most_kv_cores(wafers, shares);
   if (kv_cores == 0) throw too_few_cores(geometry, faults, model, shares);
   Mapping mapping;
   const auto fit = blocks_that_fit(wafers, shares, kv_cores);
   for (std::size_t w = 0; w < wafers.size(); ++w) {
-    for (std::size_t i = 0; i < fit[w] && mapping.blocks.size() < shares.blocks; ++i) {
+    for (std::size_t i = 0; i < fit[w]; ++i) {
+      const auto& groups = tiled.of_block(static_cast<int>(mapping.blocks.size()));
       auto& block = mapping.blocks.emplace_back();
       for (std::size_t m = 0; m < kMatrixCount; ++m) {
-        block.tiles[m] = wafers[w].take(tiled.block[m].tiles.size());
-        if (static_cast<Matrix>(m) == Matrix::qkv) block.kv = wafers[w].take(kv_cores);
+        block.tiles[m] = wafers[w].take(groups[m].tiles.size());
+        if (static_cast<Matrix>(m) == Matrix::head_key) block.kv = wafers[w].take(kv_cores);
       }
     }
   }

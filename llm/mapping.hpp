@@ -27,9 +27,9 @@ struct Mapping {
 };
 
 /// Blocks one after another along a line of all cores, each in the order of the data flow: QKV, KV, O, gate
-/// and up, down; the LM head last. Dead cores are passed over. The live ones that weights leave free are
-/// shared out evenly as KV cores. A block is on one wafer; the first of several get as many as fit, and the
-/// LM head is on the last.
+/// and up, down; the LM head last. KV cores come behind what makes the queries. Dead cores are passed over.
+/// The live ones that weights leave free are shared out evenly as KV cores. A block is on one wafer; the
+/// first of several get as many as fit, and the LM head is on the last.
 ///
 /// @throws InputError  if there are too few cores; says how many are lacking
 Mapping map_along(const std::vector<wafer::CoreId>& order, const wafer::Geometry& geometry,

@@ -26,10 +26,12 @@ Numbers grid_of(const wafer::Geometry& geometry) {
   return {geometry.die_columns, geometry.die_rows, geometry.core_columns, geometry.core_rows};
 }
 
-/// Blocks, then tiles of each group of a block, then of the LM head.
+/// Blocks, then tiles of each group of a block, then of the LM head. Models with latent attention have no
+/// such file.
 Numbers tile_counts(std::size_t blocks, const TiledModel& tiled) {
   Numbers counts{static_cast<std::int32_t>(blocks)};
-  for (const auto& group : tiled.block) counts.push_back(static_cast<std::int32_t>(group.tiles.size()));
+  for (const auto matrix : {Matrix::qkv, Matrix::output, Matrix::router, Matrix::gate_up, Matrix::down})
+    counts.push_back(static_cast<std::int32_t>(tiled.of(matrix).tiles.size()));
   counts.push_back(static_cast<std::int32_t>(tiled.lm_head.tiles.size()));
   return counts;
 }
@@ -57,8 +59,7 @@ class MappingReader {
     const auto tiles = file_.read<std::int32_t>(kTiles);
     const auto kv = file_.read<std::int32_t>(kKv);
     const auto& kv_shape = file_.find(kKv)->shape;
-    std::size_t tiles_of_block = 0;
-    for (const auto& group : tiled.block) tiles_of_block += group.tiles.size();
+    const auto tiles_of_block = weight_cores(tiled.block);
     const auto blocks = static_cast<std::size_t>(model.layers);
     if (tiles.size() != blocks * tiles_of_block || kv_shape.size() != 2 || kv_shape[0] != blocks ||
         kv_shape[1] == 0)

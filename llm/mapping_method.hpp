@@ -34,7 +34,8 @@ MappingOptions read_mapping_options(const engine::Config& config);
 Mapping make_mapping(const MappingOptions& options, const wafer::WaferModel& wafer,
                      const ModelDescription& model, const TiledModel& tiled);
 
-/// Where flows are known, and with them what a mapping costs: for a model without experts on one wafer.
+/// Where flows are known, and with them what a mapping costs: for a model without experts and latent
+/// attention on one wafer.
 bool flows_are_known(const wafer::Geometry& geometry, const ModelDescription& model);
 
 /// What a token moves, for a mapping with as many KV cores a block as this one.

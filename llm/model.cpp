@@ -62,6 +62,16 @@ int kv_width(const ModelDescription& model) {
   return model.kv_heads * model.head_dim;
 }
 
+int attention_width(const ModelDescription& model) {
+  return model.latent.kv_rank > 0 ? model.attention_heads * model.latent.value_dim : query_width(model);
+}
+
+KvShape kv_shape(const ModelDescription& model) {
+  const auto& latent = model.latent;
+  if (latent.kv_rank == 0) return {model.kv_heads, model.head_dim, model.head_dim};
+  return {1, latent.kv_rank + latent.rope_dim, latent.kv_rank};
+}
+
 int pipeline_stages(const ModelDescription& model) {
   return kStagesPerBlock * blocks(model);
 }
@@ -84,6 +94,11 @@ std::int64_t kv_bytes_per_token(const ModelDescription& model) {
   const std::int64_t elements =
       latent.kv_rank > 0 ? latent.kv_rank + latent.rope_dim : 2 * std::int64_t{kv_width(model)};
   return model.layers * elements;
+}
+
+std::int64_t kv_bytes_stored_per_token(const ModelDescription& model) {
+  const auto kept = kv_shape(model);
+  return std::int64_t{model.layers} * kept.heads * (kept.key_dim + kept.value_dim);
 }
 
 }  // namespace ouro::llm

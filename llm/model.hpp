@@ -77,7 +77,18 @@ bool has_experts(const ModelDescription& model, int block);
 
 int query_width(const ModelDescription& model);
 int kv_width(const ModelDescription& model);
+/// Of what attention gives to the output matrix.
+int attention_width(const ModelDescription& model);
 int pipeline_stages(const ModelDescription& model);
+
+/// What attention keeps of a token: `heads` keys and values. Latent attention keeps one compressed vector for
+/// all heads; whole it is their key, without the part that has positions their value.
+struct KvShape {
+  int heads = 0;
+  int key_dim = 0;
+  int value_dim = 0;
+};
+KvShape kv_shape(const ModelDescription& model);
 
 /// All weights, with embedding, LM head, norms and biases; exact. Of an encoder alone without what a task
 /// puts on it (pooler, LM head).
@@ -89,5 +100,9 @@ std::int64_t block_weight_bytes(const ModelDescription& model, int block = 0);
 /// What a decoding sequence keeps of one token in all layers of the decoder, at one byte an element: K and V,
 /// or their compressed vector. Cross attention keeps as much again for each token of the encoder's.
 std::int64_t kv_bytes_per_token(const ModelDescription& model);
+
+/// What crossbars keep of it: as above, but a compressed vector twice, as a column that is a key and as a row
+/// that is a value.
+std::int64_t kv_bytes_stored_per_token(const ModelDescription& model);
 
 }  // namespace ouro::llm

@@ -18,6 +18,30 @@ using wafer::MulticastTree;
 constexpr int kLeastWindow = 2;  // double buffering
 constexpr int kLargestWindow = 64;
 
+HeadShape head_of(const ModelDescription& model) {
+  const auto kept = kv_shape(model);
+  return {model.attention_heads / kept.heads, kept.key_dim, kept.value_dim};
+}
+
+int latent_bytes(const ModelDescription& model) {
+  return model.latent.kv_rank + model.latent.rope_dim;
+}
+
+bool is_latent(const ModelDescription& model) {
+  return model.latent.kv_rank > 0;
+}
+
+/// Stations between the first one of a block and that of its FFN.
+int stations_of_attention(const ModelDescription& model) {
+  if (!is_latent(model)) return 2;
+  return model.latent.query_rank > 0 ? 5 : 4;
+}
+
+/// How far behind the first station of the FFN the block ends.
+int stations_of_ffn(const ModelDescription& model, int block) {
+  return has_experts(model, block) ? 3 : 2;
+}
+
 void add_trees(std::vector<MulticastTree>& trees, const wafer::WaferModel& wafer, CoreId home,
                std::span<const CoreId> cores) {
   if (wafer.noc.multicast == wafer::MulticastMode::tree) {
@@ -34,15 +58,16 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
                            Mapping mapping, const RoutingOptions& routing)
     : wafer_{wafer},
       model_{model},
-      head_{model.attention_heads / model.kv_heads, model.head_dim, model.head_dim},
+      head_{head_of(model)},
       tiled_{std::move(tiled)},
       mapping_{std::move(mapping)},
       routing_{model, routing} {
   lay_out();
-  const auto& qkv = tiled_.of(Matrix::qkv);
-  for (int head = 0; head < model_.kv_heads; ++head) {
-    head_input_senders_.push_back(qkv.senders_to(head));
-    query_senders_.push_back(qkv.query_senders_to(head));
+  const auto& senders = tiled_.of(is_latent(model_) ? Matrix::head_key : Matrix::qkv);
+  const int latent = is_latent(model_) ? 1 : 0;
+  for (int head = 0; head < kv_heads(); ++head) {
+    head_input_senders_.push_back(senders.senders_to(head) + latent);
+    query_senders_.push_back(senders.query_senders_to(head));
   }
   check_packets();
   window_ = largest_window();
@@ -63,15 +88,15 @@ void PipelinePlan::remap(Mapping mapping) {
 void PipelinePlan::lay_out() {
   stations_.clear();
   for (int block = 0; block < blocks(); ++block) add_block(block);
-  const bool routed = model_.experts.routed > 0;
+  const int last = blocks() - 1;
   add_station({.group = &tiled_.lm_head,
                .cores = &mapping_.lm_head,
                .block = blocks(),
                .is_lm_head = true,
-               .residual_from = routed ? 3 : 2,
+               .residual_from = stations_of_ffn(model_, last),
                .normalises = true,
-               .combines = routed,
-               .expected_packets = tiled_.of(Matrix::down).senders() + 1,
+               .combines = has_experts(model_, last),
+               .expected_packets = tiled_.of(last, Matrix::down).senders() + 1,
                .home_stage = Stage::head,
                .tile_stage = Stage::head});
   assign_roles();
@@ -79,7 +104,7 @@ void PipelinePlan::lay_out() {
 
 StationPlan PipelinePlan::station_of(int block, Matrix matrix) const {
   const auto& mapped = mapping_.blocks[static_cast<std::size_t>(block)];
-  return {.group = &tiled_.of(matrix),
+  return {.group = &tiled_.of(block, matrix),
           .cores = &mapped.tiles[static_cast<std::size_t>(matrix)],
           .block = block,
           .matrix = matrix};
@@ -87,32 +112,59 @@ StationPlan PipelinePlan::station_of(int block, Matrix matrix) const {
 
 void PipelinePlan::add_block(int block) {
   const bool first = block == 0;
-  const bool routed = model_.experts.routed > 0;
   auto qkv = station_of(block, Matrix::qkv);
-  qkv.residual_from = first ? 0 : routed ? 3 : 2;
-  qkv.residual_to = 2;
+  qkv.residual_from = first ? 0 : stations_of_ffn(model_, block - 1);
+  qkv.residual_to = stations_of_attention(model_);
   qkv.normalises = true;
-  qkv.combines = !first && routed;
-  qkv.expected_packets = first ? 1 : tiled_.of(Matrix::down).senders() + 1;
+  qkv.combines = !first && has_experts(model_, block - 1);
+  qkv.attends = !is_latent(model_);
+  qkv.expected_packets = first ? 1 : tiled_.of(block - 1, Matrix::down).senders() + 1;
   qkv.home_stage = Stage::layer_norm;
   qkv.tile_stage = Stage::qkv;
   add_station(std::move(qkv));
+  if (is_latent(model_)) add_latent_attention(block);
 
   auto output = station_of(block, Matrix::output);
-  output.expected_packets = model_.kv_heads;
+  output.expected_packets = is_latent(model_) ? tiled_.of(Matrix::head_value).senders() : kv_heads();
   output.home_stage = output.tile_stage = Stage::projection;
   add_station(std::move(output));
   add_ffn(block);
 }
 
+/// The compressed vectors of queries, of keys and values are gathered and normalised where they are used. The
+/// one of keys and values goes along with the queries, so that both come to the KV core from one station.
+void PipelinePlan::add_latent_attention(int block) {
+  const bool compressed_queries = model_.latent.query_rank > 0;
+  if (compressed_queries) {
+    auto query = station_of(block, Matrix::query);
+    query.normalises = true;
+    query.latent = query.passes_on = latent_bytes(model_);
+    query.expected_packets = tiled_.of(Matrix::qkv).senders();
+    query.home_stage = query.tile_stage = Stage::qkv;
+    add_station(std::move(query));
+  }
+  auto key = station_of(block, Matrix::head_key);
+  key.latent = latent_bytes(model_);
+  key.attends = true;
+  key.expected_packets =
+      compressed_queries ? tiled_.of(Matrix::query).senders() + 1 : tiled_.of(Matrix::qkv).senders();
+  key.home_stage = key.tile_stage = Stage::qkv;
+  add_station(std::move(key));
+
+  auto value = station_of(block, Matrix::head_value);
+  value.expected_packets = kv_heads();
+  value.home_stage = value.tile_stage = Stage::projection;
+  add_station(std::move(value));
+}
+
 /// The station that gathers the attention's output adds the residual and normalises: gate and up, or the
 /// router before it, which hands the vector on.
 void PipelinePlan::add_ffn(int block) {
-  const bool routed = model_.experts.routed > 0;
+  const bool routed = has_experts(model_, block);
   auto first = station_of(block, routed ? Matrix::router : Matrix::gate_up);
-  first.residual_from = 2;
-  first.residual_to = routed ? 3 : 2;
-  first.sends_vector = routed;
+  first.residual_from = stations_of_attention(model_);
+  first.residual_to = stations_of_ffn(model_, block);
+  first.passes_on = routed ? model_.hidden_size : 0;
   first.normalises = true;
   first.expected_packets = tiled_.of(Matrix::output).senders() + 1;
   first.home_stage = first.tile_stage = Stage::ffn;
@@ -125,7 +177,7 @@ void PipelinePlan::add_ffn(int block) {
     add_station(std::move(up));
   }
   auto down = station_of(block, Matrix::down);
-  down.expected_packets = tiled_.of(Matrix::gate_up).senders();
+  down.expected_packets = tiled_.of(block, Matrix::gate_up).senders();
   down.home_stage = down.tile_stage = Stage::ffn;
   add_station(std::move(down));
 }
@@ -185,6 +237,7 @@ SfuWork PipelinePlan::home_work(const StationPlan& station) const {
   if (station.combines) work += combining_work(core, elements, model_.experts);
   if (station.residual_from > 0) work += residual_work(core, elements);
   if (station.normalises) work += norm_work(core, elements, model_.norm);
+  if (station.latent > 0 && station.attends) work += norm_work(core, model_.latent.kv_rank, model_.norm);
   if (station.routes) work += routing_work(core, model_.experts);
   return work;
 }
@@ -205,7 +258,7 @@ int PipelinePlan::largest_window() const {
     const std::int64_t gathered =
         station.combines ? std::min(experts.per_token + experts.shared, kBytesOfSum) * vector : input;
     const std::int64_t residual = station.residual_from * vector;
-    window = std::min(window, core.input_buffer_bytes / (gathered + input + residual));
+    window = std::min(window, core.input_buffer_bytes / (gathered + input + residual + station.latent));
     for (const auto& tile : station.group->tiles) {
       std::int64_t output = 4 * std::int64_t{tile.partial_columns};
       for (const auto& slice : tile.slices) output += slice.bytes;

@@ -17,9 +17,10 @@
 namespace ouro::llm {
 
 /// A home core in the chain that every token passes: four stations a block (QKV, O, gate and up, down), with
-/// experts five (the router before gate and up), one for the LM head. A station gathers a token's vector,
-/// normalises it where the model says so, and multicasts it to the tiles of its group of matrices, whose
-/// outputs go on to the next station.
+/// experts one more (the router before gate and up), with latent attention two or three more (the queries of
+/// their compressed vector, the matrices of the heads before and behind attention), one for the LM head. A
+/// station gathers a token's vector, normalises it where the model says so, and multicasts it to the tiles of
+/// its group of matrices, whose outputs go on to the next station.
 struct StationPlan {
   wafer::CoreId home{};
   const TiledGroup* group = nullptr;                  ///< what its tiles compute
@@ -27,9 +28,12 @@ struct StationPlan {
   int block = 0;                                      ///< number of blocks for the LM head
   Matrix matrix = Matrix::qkv;                        ///< meaningless for the LM head
   bool is_lm_head = false;
-  int residual_from = 0;      ///< stations back, the one whose residual is added here; 0 for none
-  int residual_to = 0;        ///< stations ahead, the one that adds the vector again; 0 for none
-  bool sends_vector = false;  ///< as it is to the next station, too: from the router
+  int residual_from = 0;  ///< stations back, the one whose residual is added here; 0 for none
+  int residual_to = 0;    ///< stations ahead, the one that adds the vector again; 0 for none
+  /// Bytes that go to the next station as they are: the router's vector, or a latent vector.
+  std::int64_t passes_on = 0;
+  std::int64_t latent = 0;  ///< bytes of a latent vector that is gathered here beside the other
+  bool attends = false;     ///< what its tiles make goes to KV cores, and its latent vector, too
   bool normalises = false;
   bool combines = false;                 ///< the outputs of the experts of the station before
   bool routes = false;                   ///< chooses the experts
@@ -100,12 +104,19 @@ class PipelinePlan {
   /// Tiles that send something of a KV head, and tiles that send queries for it.
   int head_input_senders(int head) const { return head_input_senders_[static_cast<std::size_t>(head)]; }
   int query_senders(int head) const { return query_senders_[static_cast<std::size_t>(head)]; }
+  /// The home core that gathers what the heads of a block give.
+  wafer::CoreId home_of_heads(int block) const {
+    const auto matrix = model_.latent.kv_rank > 0 ? Matrix::head_value : Matrix::output;
+    return mapping_.blocks[static_cast<std::size_t>(block)].tiles[static_cast<std::size_t>(matrix)].front();
+  }
+  int kv_heads() const { return kv_shape(model_).heads; }
   /// What a KV core keeps of a head, and asks of it.
   const HeadShape& head() const { return head_; }
 
  private:
   void lay_out();
   void add_block(int block);
+  void add_latent_attention(int block);
   void add_ffn(int block);
   StationPlan station_of(int block, Matrix matrix) const;
   void add_station(StationPlan station);

@@ -25,9 +25,8 @@ StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTimi
   for (int number = 0; number <= last; ++number) {
     if (plan.die_of_home(static_cast<std::size_t>(number)) != die) continue;
     const auto& station = station_plan(number);
-    const bool is_qkv = !station.is_lm_head && station.matrix == Matrix::qkv;
     stations_.push_back({.number = number,
-                         .is_qkv = is_qkv,
+                         .attends = station.attends,
                          .before = number == 0 ? kHostLp : lp_of(number - 1),
                          .after = number == last ? kHostLp : lp_of(number + 1),
                          .coming = boost::circular_buffer<Coming>(window),
@@ -36,7 +35,7 @@ StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTimi
     stations_.back().passes_free.resize(static_cast<std::size_t>(std::max(station.group->experts, 1)));
     if (station.routes)
       stations_.back().use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
-    if (is_qkv) stations_.back().kv_free.resize(plan.ring(0).size());
+    if (station.attends) stations_.back().kv_free.resize(plan.ring(0).size());
   }
 }
 
@@ -226,7 +225,7 @@ void StageProcess::launch_ready_tokens(Station& station) {
   const Time now = scheduler_->now();
   while (!station.ready.empty()) {
     const Token token = station.ready.front();
-    if (station.is_qkv) {
+    if (station.attends) {
       const Time free = kv_cores_free(station, place(station, token));
       if (free > now) return wake(station, free);
     }
@@ -267,7 +266,7 @@ void StageProcess::launch(Station& station, const Token& token) {
     station_log_.launch(station.number, token.number, kv_.request_of(token.slot), now);
 
   const bool retires = plan.is_lm_head && !token.sampled();
-  const auto* heads = station.is_qkv ? &place(station, token) : nullptr;
+  const auto* heads = station.attends ? &place(station, token) : nullptr;
   const auto& passage = heads != nullptr ? heads->passage : retires ? timing_.retirement() : timing.passage;
   count(passage, token.phase(), plan.block);
   Duration last = passage.to_next;
@@ -335,7 +334,7 @@ bool StageProcess::goes_on_elsewhere(const Token& token) const {
   const auto position = static_cast<int>(token.position);
   if (position % kv_.page_tokens() != 0) return false;
   const int page = position / kv_.page_tokens();
-  for (int head = 0; head < plan_.model().kv_heads; ++head) {
+  for (int head = 0; head < plan_.kv_heads(); ++head) {
     for (const auto& extent : kv_.extents(token.slot, head)) {
       if (extent.first_page == page) return true;
     }
@@ -408,7 +407,7 @@ void StageProcess::count(const Passage& passage, Phase phase, int block) {
 
 /// What the token's context adds to that of the token whose passage was counted.
 void StageProcess::count_context(const HeadsAtBlock& heads, std::int64_t context, Phase phase, int block) {
-  const auto of_all = std::int64_t{plan_.model().kv_heads};
+  const auto of_all = std::int64_t{plan_.kv_heads()};
   const auto more = (context - heads.context) * of_all;
   if (more == 0) return;
   const auto& work = timing_.work_of_context();

@@ -85,7 +85,7 @@ class StageProcess final : public Die {
   };
   struct Station {
     int number;
-    bool is_qkv;
+    bool attends;         ///< QKV, but with latent attention
     engine::LpId before;  ///< where the station before is, or the host
     engine::LpId after;   ///< where the next station is, or the host
     boost::circular_buffer<Coming> coming;
@@ -102,13 +102,14 @@ class StageProcess final : public Die {
     std::vector<Launched> launched{};
     std::vector<Late> late{};  ///< of tokens that do not come yet
     StationUse use{};
-    std::vector<HeadsAtBlock> heads{};    ///< QKV: by slot
-    std::vector<engine::Time> kv_free{};  ///< QKV: by core of the ring, when a launch may use it next
+    std::vector<HeadsAtBlock> heads{};  ///< where it attends: by slot
+    std::vector<engine::Time>
+        kv_free{};  ///< where it attends: by core of the ring, when a launch may use it next
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, qkv, previous, following, gathered, gathered_whole, may_use, link, sfu, sends, passes, woken,
-             first, next, blocked, sent, delayed, used, by_slot, kv] = *this;
+      auto& [of, at_heads, previous, following, gathered, gathered_whole, may_use, link, sfu, sends, passes,
+             woken, first, next, blocked, sent, delayed, used, by_slot, kv] = *this;
       engine::archive_fields(archive, gathered, gathered_whole, may_use, link, sfu, sends, passes, woken,
                              first, next, blocked, sent, delayed, used, by_slot, kv);
     }

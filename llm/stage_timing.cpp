@@ -86,9 +86,10 @@ StageTiming::Station StageTiming::measure(int number, const Token& token, const 
   station.multicast = home_works ? vector : Duration{};
   station.gather = gather_flits(number) * noc.cycle;
   const auto trees = static_cast<std::int64_t>(plan.trees_at_once()) * std::max(plan.group->active, 1);
-  const int vectors = (plan.sends_vector ? 1 : 0) + (plan.residual_to > 0 ? 1 : 0);
+  const auto beside = noc.flits(plan.passes_on) + (plan.attends ? noc.flits(plan.latent) : 0);
+  const int residuals = plan.residual_to > 0 ? 1 : 0;
   const auto credit = noc.cycle;
-  station.sends = (trees + vectors) * vector + credit;
+  station.sends = (trees + residuals) * vector + beside * noc.cycle + credit;
   for (const auto& tile : plan.group->tiles)
     station.pass = std::max(station.pass, plan_.wafer().core.crossbar_pass(tile.busiest_rows));
   return station;
@@ -98,15 +99,15 @@ StageTiming::Station StageTiming::measure(int number, const Token& token, const 
 std::int64_t StageTiming::gather_flits(int number) const {
   if (number == 0) return plan_.wafer().noc.flits(plan_.model().hidden_size);
   const auto& before = plan_.stations()[static_cast<std::size_t>(number) - 1];
-  if (before.matrix == Matrix::qkv) {
-    return std::int64_t{plan_.model().kv_heads} * plan_.wafer().noc.flits(head_output_bytes(plan_.head()));
+  if (before.attends) {
+    return std::int64_t{plan_.kv_heads()} * plan_.wafer().noc.flits(head_output_bytes(plan_.head()));
   }
   std::int64_t flits = 0;
   for (const auto& tile : before.group->tiles) {
     for (const auto& slice : tile.slices) flits += plan_.wafer().noc.flits(slice.bytes);
   }
   if (before.group->experts > 0) flits = flits / before.group->experts * before.group->active;
-  if (before.sends_vector) flits += plan_.wafer().noc.flits(before.group->rows);
+  flits += plan_.wafer().noc.flits(before.passes_on);
   return flits;
 }
 
@@ -117,7 +118,7 @@ HeadsAtBlock StageTiming::place_heads(int qkv, const Token& token, const KvContr
   std::vector<std::uint16_t> cores;
   heads.context = position + 1;
   heads.before = heads.context;
-  for (int head = 0; head < plan_.model().kv_heads; ++head) {
+  for (int head = 0; head < plan_.kv_heads(); ++head) {
     const auto of_head = kv.cores_of_head(token.slot, head, position);
     for (const int core : of_head) {
       const std::int64_t tokens = kv.tokens_on_core(token.slot, head, position, core);

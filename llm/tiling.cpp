@@ -108,8 +108,8 @@ TiledGroup tile_router(const ModelDescription& model, const wafer::CoreModel& co
   return group;
 }
 
-void tile_ffn(TiledModel& tiled, const ModelDescription& model, const wafer::CoreModel& core) {
-  const bool routed = model.experts.routed > 0;
+void tile_ffn(TiledBlock& block, const ModelDescription& model, bool routed, const wafer::CoreModel& core) {
+  const auto of = [&](Matrix matrix) -> TiledGroup& { return block[static_cast<std::size_t>(matrix)]; };
   const int ffn = routed ? model.experts.ffn_size : model.ffn_size;
   auto up = tile_dense(model.hidden_size, ffn, model.gated_ffn ? 2 : 1, core);
   up.gated = model.gated_ffn;
@@ -117,9 +117,41 @@ void tile_ffn(TiledModel& tiled, const ModelDescription& model, const wafer::Cor
   up.bias = model.ffn_bias;
   auto down = tile_dense(ffn, model.hidden_size, 1, core);
   down.bias = model.ffn_bias;
-  tiled.of(Matrix::gate_up) = routed ? repeat_for_experts(up, model.experts) : std::move(up);
-  tiled.of(Matrix::down) = routed ? repeat_for_experts(down, model.experts) : std::move(down);
-  if (routed) tiled.of(Matrix::router) = tile_router(model, core);
+  of(Matrix::gate_up) = routed ? repeat_for_experts(up, model.experts) : std::move(up);
+  of(Matrix::down) = routed ? repeat_for_experts(down, model.experts) : std::move(down);
+  of(Matrix::router) = routed ? tile_router(model, core) : TiledGroup{};
+}
+
+/// A matrix for each head, all in the same cores. The vector of all inputs goes to each tile.
+/// @param passed_on  bytes behind each head's input that go on as they are, with its last outputs
+TiledGroup tile_heads(int heads, std::int64_t rows, std::int64_t outputs, int passed_on,
+                      const wafer::CoreModel& core) {
+  const int strips_of_head = divide_up(outputs, core.crossbar_columns);
+  const Strips strips{rows, heads * strips_of_head, core.crossbar_columns};
+  auto group = tile_group(strips, core, [&](Tile& tile, int strip) {
+    const int in_head = strip % strips_of_head;
+    const std::int64_t left = outputs - std::int64_t{in_head} * core.crossbar_columns;
+    auto& slice = slice_for(tile, 0);
+    slice.bytes += static_cast<int>(std::min<std::int64_t>(core.crossbar_columns, left));
+    if (in_head + 1 == strips_of_head) slice.bytes += passed_on;
+    slice.q_bytes = slice.bytes;
+  });
+  group.rows = heads * (rows + passed_on);
+  return group;
+}
+
+/// Attention in the space of the compressed vectors: queries are taken there, and what comes back is taken to
+/// each head's values. Source: DeepSeek-V2, arXiv 2405.04434, section 2.1.2.
+void tile_latent_attention(TiledModel& tiled, const ModelDescription& model, const wafer::CoreModel& core) {
+  const auto& latent = model.latent;
+  const int compressed = latent.kv_rank + latent.rope_dim;
+  const int queries = latent.query_rank > 0 ? latent.query_rank : query_width(model);
+  tiled.of(Matrix::qkv) = tile_dense(model.hidden_size, queries + compressed, 1, core);
+  if (latent.query_rank > 0)
+    tiled.of(Matrix::query) = tile_dense(latent.query_rank, query_width(model), 1, core);
+  tiled.of(Matrix::head_key) = tile_heads(model.attention_heads, model.head_dim - latent.rope_dim,
+                                          latent.kv_rank, latent.rope_dim, core);
+  tiled.of(Matrix::head_value) = tile_heads(model.attention_heads, latent.kv_rank, latent.value_dim, 0, core);
 }
 
 TiledGroup tile_lm_head(const ModelDescription& model, const wafer::CoreModel& core, int candidate_bytes) {
@@ -152,13 +184,29 @@ int TiledGroup::query_senders_to(int head) const {
                      [head](const Slice& slice) { return slice.consumer == head && slice.q_bytes > 0; });
 }
 
+std::size_t weight_cores(const TiledBlock& block) {
+  std::size_t cores = 0;
+  for (const auto& group : block) cores += group.tiles.size();
+  return cores;
+}
+
 TiledModel tile_model(const ModelDescription& model, const wafer::CoreModel& core, int candidate_bytes) {
   TiledModel tiled;
-  tiled.of(Matrix::qkv) = tile_qkv(model, core);
-  tiled.of(Matrix::qkv).bias = model.qkv_bias;
-  tiled.of(Matrix::output) = tile_dense(query_width(model), model.hidden_size, 1, core);
+  if (model.latent.kv_rank > 0) {
+    tile_latent_attention(tiled, model, core);
+  } else {
+    tiled.of(Matrix::qkv) = tile_qkv(model, core);
+    tiled.of(Matrix::qkv).bias = model.qkv_bias;
+  }
+  tiled.of(Matrix::output) = tile_dense(attention_width(model), model.hidden_size, 1, core);
   tiled.of(Matrix::output).bias = model.output_bias;
-  tile_ffn(tiled, model, core);
+  const bool routed = model.experts.routed > 0;
+  if (routed && model.experts.dense_blocks > 0) {
+    tiled.dense_blocks = model.experts.dense_blocks;
+    tiled.dense_block = tiled.block;
+    tile_ffn(tiled.dense_block, model, false, core);
+  }
+  tile_ffn(tiled.block, model, routed, core);
   tiled.lm_head = tile_lm_head(model, core, candidate_bytes);
   return tiled;
 }

@@ -31,8 +31,8 @@ struct Tile {
   int expert = -1;  ///< whose weights it has; -1 where all tiles work for every token
 };
 
-/// A group of matrices with one input (QKV, O, router, gate and up, down, LM head) cut into tiles, one a
-/// core.
+/// A group of matrices with one input (QKV, O, router, gate and up, down, LM head; a matrix for each head, of
+/// whose inputs one vector is made) cut into tiles, one a core.
 ///
 /// Output channels are tiled first: strips of columns, one after another, each with all its rows, fill core
 /// after core without a gap. Where a strip crosses from one core to the next, its 32-bit sums travel. Experts
@@ -55,18 +55,30 @@ struct TiledGroup {
   int query_senders_to(int head) const;
 };
 
-/// The groups of a block in the order in which a token meets them.
-enum class Matrix { qkv, output, router, gate_up, down };
-inline constexpr std::size_t kMatrixCount = 5;
+/// The groups of a block in the order in which a token meets them. Those of latent attention: `query` makes
+/// the queries of their compressed vector; `head_key` and `head_value` are a matrix for each head, which
+/// takes its queries to the compressed vectors of all tokens and their sum to its values.
+enum class Matrix { qkv, query, head_key, head_value, output, router, gate_up, down };
+inline constexpr std::size_t kMatrixCount = 8;
+
+using TiledBlock = std::array<TiledGroup, kMatrixCount>;
 
 struct TiledModel {
-  /// The router has no tiles in a model without experts.
-  std::array<TiledGroup, kMatrixCount> block;
+  TiledBlock block;        ///< groups that a model has not have no tiles: the router of one without experts
+  TiledBlock dense_block;  ///< first blocks of a model with experts that have none; else empty
+  int dense_blocks = 0;
   TiledGroup lm_head;
 
   TiledGroup& of(Matrix matrix) { return block[static_cast<std::size_t>(matrix)]; }
   const TiledGroup& of(Matrix matrix) const { return block[static_cast<std::size_t>(matrix)]; }
+  const TiledBlock& of_block(int number) const { return number < dense_blocks ? dense_block : block; }
+  const TiledGroup& of(int number, Matrix matrix) const {
+    return of_block(number)[static_cast<std::size_t>(matrix)];
+  }
 };
+
+/// Cores that the tiles of a block fill.
+std::size_t weight_cores(const TiledBlock& block);
 
 /// @param candidate_bytes  what an LM head core sends of its logits to the host
 TiledModel tile_model(const ModelDescription& model, const wafer::CoreModel& core, int candidate_bytes);

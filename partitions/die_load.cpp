@@ -11,7 +11,6 @@
 namespace ouro::partitions {
 namespace {
 
-using llm::Matrix;
 using llm::StationPlan;
 using wafer::CoreId;
 using wafer::MulticastStep;
@@ -34,7 +33,7 @@ class LoadCounter {
       count_home(s, station);
       count_trees(station);
       for (std::size_t tile = 0; tile < station.group->tiles.size(); ++tile) count_tile(s, station, tile);
-      if (!station.is_lm_head && station.matrix == Matrix::qkv) count_attention(s, station);
+      if (station.attends) count_attention(s, station);
     }
     count_host();
     return std::move(load_);
@@ -93,7 +92,10 @@ class LoadCounter {
       return die_of(plan_.stations()[s + static_cast<std::size_t>(ahead)].home);
     };
     happen(home, 1);
-    if (station.sends_vector) travel(home, home_ahead(1), 1);
+    if (station.passes_on > 0) travel(home, home_ahead(1), 1);
+    if (station.attends && station.latent > 0) {
+      for (const auto& [die, part] : dies_of_ring(station.block)) travel(home, die, part);
+    }
     if (station.residual_to > 0) travel(home, home_ahead(station.residual_to), 1);
     const int before = s == 0 ? host_die_ : die_of(plan_.stations()[s - 1].home);
     travel(home, before, 1);
@@ -132,7 +134,7 @@ class LoadCounter {
     if (station.is_lm_head) {
       travel(from, host_die_, share);
       happen(host_die_, share);
-    } else if (station.matrix == Matrix::qkv) {
+    } else if (station.attends) {
       for (const auto& [die, part] : dies_of_ring(station.block)) travel(from, die, part * share);
     } else {
       travel(from, die_of(plan_.stations()[s + 1].home), share);
@@ -141,7 +143,7 @@ class LoadCounter {
 
   /// Each head's output, from where it lies to the home core of O.
   void count_attention(std::size_t s, const StationPlan& station) {
-    const int heads = plan_.model().kv_heads;
+    const int heads = plan_.kv_heads();
     for (const auto& [die, part] : dies_of_ring(station.block)) {
       happen(die, part * heads);
       travel(die, die_of(plan_.stations()[s + 1].home), part * heads);

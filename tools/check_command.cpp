@@ -23,12 +23,17 @@ void check(const ConfigurationArguments& arguments) {
   fmt::print(
       "\n# {}: {} parameters, {} blocks of {} stages each, {} weight cores a block, {} LM head cores\n",
       experiment->model.name, llm::parameter_count(experiment->model), plan.blocks(), llm::kStagesPerBlock,
-      [&] {
-        std::size_t cores = 0;
-        for (const auto& group : plan.tiled().block) cores += group.tiles.size();
-        return cores;
-      }(),
-      plan.tiled().lm_head.tiles.size());
+      llm::weight_cores(plan.tiled().block), plan.tiled().lm_head.tiles.size());
+  if (plan.tiled().dense_blocks > 0) {
+    fmt::print("# the first {} blocks have no experts: {} weight cores each\n", plan.tiled().dense_blocks,
+               llm::weight_cores(plan.tiled().dense_block));
+  }
+  const auto kept = llm::kv_bytes_per_token(experiment->model);
+  const auto stored = llm::kv_bytes_stored_per_token(experiment->model);
+  fmt::print("# {} KV bytes a token", kept);
+  if (stored != kept)
+    fmt::print("; {} in crossbars, where a latent vector is both a key and a value", stored);
+  fmt::print("\n");
   fmt::print("# {} KV cores a block hold {} tokens; {} tokens may be under way between two home cores\n",
              plan.ring(0).size(), kv.pages_total() / kv.pages_for(1) * kv.page_tokens(), plan.window());
   for (const auto& note : experiment->model_notes) fmt::print("# model: {}\n", note);

@@ -18,9 +18,10 @@ struct CoreUse {
   std::size_t block = 0;  ///< of a KV core
 };
 
-constexpr std::string_view kLetters = "qorgdh";
-constexpr std::array<std::string_view, 6> kColours{"#c0392b", "#d68910", "#7f8c8d",
-                                                   "#1e8449", "#2471a3", "#6c3483"};
+// of QKV, query, key and value of latent attention; O, router, gate and up, down, LM head
+constexpr std::string_view kLetters = "quaborgdh";
+constexpr std::array<std::string_view, 9> kColours{"#c0392b", "#e6b0aa", "#f5cba7", "#fad7a0", "#d68910",
+                                                   "#7f8c8d", "#1e8449", "#2471a3", "#6c3483"};
 
 std::vector<CoreUse> uses_of(const llm::Mapping& mapping, const wafer::Geometry& geometry,
                              const wafer::Faults& faults) {

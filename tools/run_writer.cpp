@@ -36,9 +36,21 @@ std::vector<std::string> names(std::span<const std::string_view> views) {
 }
 
 /// Role numbers of /cores/role.
-enum class Role : std::uint8_t { spare, qkv, kv, output, gate_up, down, lm_head, router };
-const std::vector<std::string> kRoleNames{"spare",   "qkv",  "kv",      "output",
-                                          "gate_up", "down", "lm_head", "router"};
+enum class Role : std::uint8_t {
+  spare,
+  qkv,
+  kv,
+  output,
+  gate_up,
+  down,
+  lm_head,
+  router,
+  query,
+  head_key,
+  head_value
+};
+const std::vector<std::string> kRoleNames{"spare",   "qkv",    "kv",    "output",   "gate_up",   "down",
+                                          "lm_head", "router", "query", "head_key", "head_value"};
 
 Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
   if (role.kv_ring >= 0) return Role::kv;
@@ -48,6 +60,12 @@ Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
   switch (station.matrix) {
     case llm::Matrix::qkv:
       return Role::qkv;
+    case llm::Matrix::query:
+      return Role::query;
+    case llm::Matrix::head_key:
+      return Role::head_key;
+    case llm::Matrix::head_value:
+      return Role::head_value;
     case llm::Matrix::output:
       return Role::output;
     case llm::Matrix::router:
@@ -58,6 +76,32 @@ Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
       break;
   }
   return Role::down;
+}
+
+std::string name_of(const llm::StationPlan& station) {
+  if (station.is_lm_head) return "the LM head";
+  const auto name = [&] {
+    switch (station.matrix) {
+      case llm::Matrix::qkv:
+        return "QKV";
+      case llm::Matrix::query:
+        return "query";
+      case llm::Matrix::head_key:
+        return "head key";
+      case llm::Matrix::head_value:
+        return "head value";
+      case llm::Matrix::output:
+        return "O";
+      case llm::Matrix::router:
+        return "router";
+      case llm::Matrix::gate_up:
+        return "gate and up";
+      case llm::Matrix::down:
+        break;
+    }
+    return "down";
+  };
+  return fmt::format("{} of block {}", name(), station.block);
 }
 
 }  // namespace
@@ -368,10 +412,13 @@ void RunWriter::write_stages(const llm::System& system, const RunStatistics& sta
   }
   MPI_Allreduce(MPI_IN_PLACE, tokens.data(), static_cast<int>(tokens.size()), MPI_INT64_T, MPI_SUM, comm_);
   MPI_Allreduce(MPI_IN_PLACE, stalled.data(), static_cast<int>(stalled.size()), MPI_INT64_T, MPI_SUM, comm_);
-  write_whole<std::int64_t>({"/stages/home_tokens", "token",
-                             "tokens sent on by each home core: QKV, O, (router,) gate and up, down of each "
-                             "block, then the LM head"},
-                            tokens);
+  write_whole<std::int64_t>(
+      {"/stages/home_tokens", "token", "tokens sent on by each home core, in the order of home_names"},
+      tokens);
+  std::vector<std::string> home_names;
+  home_names.reserve(stations);
+  for (const auto& station : experiment_.plan->stations()) home_names.push_back(name_of(station));
+  file_.write_strings({"/stages/home_names", "1", "matrices that each home core gathers for"}, home_names);
   write_whole<std::int64_t>({"/stages/home_stalled_ps", "ps",
                              "time in which a home core had a token ready and the next buffers were full"},
                             stalled);
@@ -504,7 +551,7 @@ void RunWriter::write_kv(const llm::ServingController& controller, const RunStat
   const auto& kv = controller.kv();
   file_.set_attribute("/kv", "pages_total", experiment_.make_kv_controller().pages_total());
   file_.set_attribute("/kv", "page_tokens", std::int64_t{kv.page_tokens()});
-  file_.set_attribute("/kv", "heads", std::int64_t{experiment_.model.kv_heads});
+  file_.set_attribute("/kv", "heads", std::int64_t{experiment_.plan->kv_heads()});
   write("pages_used", "1",
         "most pages of a block in use (a page is the K and V of page_tokens tokens of one head)",
         lines.kv_pages_used);

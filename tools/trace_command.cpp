@@ -195,7 +195,7 @@ void add_stations(TraceWriter& writer, const ResultsReader& run, const Selected&
   const auto stations_of_run =
       all ? static_cast<std::int64_t>(all->shape[0]) : std::numeric_limits<std::int64_t>::max();
   for (const auto& at : read_passages(run)) {
-    if (!selected.requests.has(at.request) || !selected.blocks.has(at.station / names.of_block())) continue;
+    if (!selected.requests.has(at.request) || !selected.blocks.has(names.block_of(at.station))) continue;
     const auto name = names.name(at.station, stations_of_run);
     const auto token = fmt::format(R"("request":{},"station":{},"entered_us":{})", at.request, at.station,
                                    1e-6 * static_cast<double>(at.entered));

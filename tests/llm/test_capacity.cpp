@@ -71,6 +71,17 @@ TEST(Capacity, CutsABlockIntoMatricesWithAllOfItsWeights) {
   EXPECT_EQ(weights, block_weight_bytes(model));
 }
 
+TEST(Capacity, PutsTheMatricesOfAllHeadsIntoTheSameCores) {
+  const auto model = shipped_model("deepseek-v2-lite");
+  // QKV of 3,648 columns, head keys of 16 x 4 strips of 128 rows, head values of 16 strips of 512, O
+  const int attention = 2 + 1 + 1 + 1;
+  EXPECT_EQ(weight_cores_of_block(model, {}, 0), attention + 11 + 6);  // a dense FFN of 10,944
+  EXPECT_EQ(weight_cores_of_block(model, {}, 1), attention + 1 + 66 * (2 + 1));
+  EXPECT_EQ(free_cores(model, {}), 13'923 - 22 - 26 * 204);
+  // a vector of 512 + 64 is stored as a key, 512 of it as a value, too
+  EXPECT_EQ(kv_tokens_that_fit(model, {}), 8'597 * 4'194'304LL / (27 * 1'088));
+}
+
 TEST(Capacity, FillsACoreToItsLastRowBeforeTheNext) {
   const WaferCapacity wafer;
   EXPECT_EQ(cores_for({"", 1024, 4096}, wafer), 1);

@@ -383,6 +383,9 @@ TEST(ShippedModel, HasTheShapesOfThePaper) {
   EXPECT_EQ(kv_bytes_per_token(shipped_model("qwen-32b-mha")), 5 * 131'072);
   EXPECT_EQ(parameter_count(shipped_model("bert-large")), 334'092'288);
   EXPECT_EQ(parameter_count(shipped_model("t5-11b")), 11'307'321'344);
+  // 26 blocks of 66 experts and a dense one, as published: 15.7 thousand million
+  EXPECT_EQ(parameter_count(shipped_model("deepseek-v2-lite")), 15'706'484'224);
+  EXPECT_EQ(kv_bytes_per_token(shipped_model("deepseek-v2-lite")), 27 * 576);
 }
 
 TEST(ShippedModel, ListsWhatThereIsForAnUnknownName) {
@@ -390,10 +393,10 @@ TEST(ShippedModel, ListsWhatThereIsForAnUnknownName) {
     shipped_model("llama-14b");
     FAIL() << "accepted";
   } catch (const engine::InputError& error) {
-    EXPECT_STREQ(
-        error.what(),
-        "no shipped model 'llama-14b'; there are baichuan-13b, bert-large, llama-13b, llama-32b, llama-65b, "
-        "qwen-32b-mha, qwen-32b, t5-11b");
+    EXPECT_STREQ(error.what(),
+                 "no shipped model 'llama-14b'; there are baichuan-13b, bert-large, deepseek-v2-lite, "
+                 "llama-13b, llama-32b, "
+                 "llama-65b, qwen-32b-mha, qwen-32b, t5-11b");
   }
 }
 

@@ -267,10 +267,11 @@ function stageSection(runs) {
   const all = ended.map((run) => {
     const names = run.values("/stages/names"), busy = run.values("/stages/busy_core_ps"), blocks = busy.length / names.length;
     const stalled = run.values("/stages/home_stalled_ps");
-    const stations = run.values("/experts/tokens") ? ["QKV", "O", "router", "gate and up", "down"] : ["QKV", "O", "gate and up", "down"];
+    const homes = run.values("/stages/home_names").slice(0, -1).map((name) => name.split(" of block ")), stations = [...new Set(homes.map(([matrix]) => matrix))];
+    const heldUp = (matrix) => Array.from({length: blocks}, (_, b) => homes.reduce((sum, [at, block], i) => at === matrix && Number(block) === b ? sum + 100 * stalled[i] / run.makespan : sum, 0));
     return {run, charts: [
       {title: "Cores busy on average, by block and stage", unit: "cores", rowNames: names.map((name) => name.replace("_", " ")), rows: names.map((_, s) => Array.from({length: blocks}, (_, b) => busy[b * names.length + s] / run.makespan))},
-      {title: "Home cores held up: next token ready, no room ahead", unit: "% of the makespan", rowNames: stations, rows: stations.map((_, k) => stalled.slice(0, -1).filter((_, i) => i % stations.length === k).map((ps) => 100 * ps / run.makespan))},
+      {title: "Home cores held up: next token ready, no room ahead", unit: "% of the makespan", rowNames: stations, rows: stations.map(heldUp)},
     ]};
   });
   const top = (i) => largest(all.flatMap(({charts}) => charts[i].rows.flat()));
@@ -287,10 +288,10 @@ function passages(runs) {
   const xTop = largest(any.map(({passages}) => passages.way_ns.length));
   return element("div", {}, sideBySide(any, (run) => element("div", {class: "charts wide"}, areaChart({title: `Mean time of ${grouped(run.passages.tokens)} recorded tokens at each station`, xUnit: "station", yUnit: "ns", xTop, yTop: top,
     series: parts.map(([key, name, colour]) => ({name, colour, letter: "", window: 1, values: run.passages[key]}))}))),
-    note("Stations are QKV, O, gate and up, down of each block (with experts the router after O), then the LM head. `ouroboros trace` has each of these tokens."));
+    note("Stations are QKV, O, gate and up, down of each block (with experts the router after O, with latent attention three more or two), then the LM head. `ouroboros trace` has each of these tokens."));
 }
 
-const kDrawnStages = new Set(["/stages/busy_core_ps", "/stages/home_stalled_ps"]);
+const kDrawnStages = new Set(["/stages/busy_core_ps", "/stages/home_names", "/stages/home_stalled_ps"]);
 
 /// Tables by block or station that the page has no chart of its own for.
 function otherTables(runs) {
