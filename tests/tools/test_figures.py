@@ -192,14 +192,14 @@ class Unfinished(ProgramTest):
             return 0
 
     def test_a_file_that_is_not_of_a_run_is_refused(self):
-        self.write("mesh.toml", "[wafer]\ndie_columns = 1\ndie_rows = 1\ncore_columns = 3\ncore_rows = 3\n")
-        short = assign("traffic.warmup=10 cycles", "traffic.measure=100 cycles")
-        self.assertEqual(self.call("noc", "mesh.toml", "--out", "noc.h5", *short).returncode, 0)
-        for command in (["summary", "noc.h5"], ["diff", "noc.h5", "noc.h5", "--rtol", "1"]):
+        self.experiment(WORKLOAD)
+        self.assertEqual(self.call("map", "small.toml", "--out", "map.h5").returncode, 0)
+        for command in (["summary", "map.h5"], ["diff", "map.h5", "map.h5", "--rtol", "1"], ["report", "map.h5"],
+                        ["trace", "map.h5"]):
             result = self.call(*command)
             self.assertEqual(result.returncode, 2)
-            self.assertEqual(errors(result), ["noc.h5: is not of a run of a model; a result of `ouroboros run` is needed"])
-        self.assertEqual(self.call("diff", "noc.h5", "noc.h5").returncode, 0)
+            self.assertEqual(errors(result), ["map.h5: is not of a run of a model; a result of `ouroboros run` is needed"])
+        self.assertEqual(self.call("diff", "map.h5", "map.h5").returncode, 0)
 
 
 if __name__ == "__main__":
