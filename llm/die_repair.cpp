@@ -98,7 +98,7 @@ void DieProcess::take_roles() {
 }
 
 std::unique_ptr<DieProcess::Attention> DieProcess::make_attention(const CoreRole& role) const {
-  return std::make_unique<Attention>(KvCore{core_model_, plan_.kv_crossbars(role.kv_ring), head_});
+  return std::make_unique<Attention>(KvCore{core_model_, plan_.kv_ring().crossbars(role.kv_ring), head_});
 }
 
 void DieProcess::take_role(Core& core, CoreId id) {

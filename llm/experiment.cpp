@@ -109,6 +109,14 @@ Mapping map_model(const Config& config, const Experiment& experiment, const Tile
   }
 }
 
+/// The places of KV are alike in every block.
+KvCrossbars kv_crossbars_of(const Config& config, const TiledModel& tiled) {
+  const auto which = read_kv_crossbars(config);
+  if (which == KvCrossbars::of_kv_cores || tiled.dense_blocks == 0) return which;
+  throw config.at("serving.kv_fragments")
+      .refusal("the first blocks of this model leave other crossbars free than the rest", "false");
+}
+
 /// Where failures at run time are not simulated.
 void check_failures(const Config& config, const Experiment& experiment) {
   if (experiment.wafer.failures.empty()) return;
@@ -120,6 +128,8 @@ void check_failures(const Config& config, const Experiment& experiment) {
     refuse("wafer.noc.fidelity", "the fidelity stage", "\"packet\"");
   if (experiment.wafer.geometry.wafers > 1) refuse("wafer.count", "more than one wafer", "1");
   if (experiment.serving.prefix_cache) refuse("serving.prefix_cache", "the prefix cache", "false");
+  if (experiment.plan->kv_ring().fragments() > 0)
+    refuse("serving.kv_fragments", "KV on weight cores", "false");
 }
 
 /// A stretch of the prefix cache is whole pages and whole blocks.
@@ -162,7 +172,8 @@ void check_requests_fit(const Config& config, const Experiment& experiment) {
 KvController Experiment::make_kv_controller() const {
   const int page_tokens = wafer.core.kv_block_columns;
   const int stretch_pages = std::max(1, serving.prefix_block_tokens / page_tokens);
-  return {plan->pages_of_ring(), plan->kv_heads(), page_tokens, serving.max_running, stretch_pages};
+  return {plan->pages_of_ring(), plan->kv_heads(), page_tokens,
+          serving.max_running,   stretch_pages,    plan->kv_ring().fragments()};
 }
 
 std::unique_ptr<const Experiment> read_experiment(const Config& config) {
@@ -186,8 +197,9 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   auto tiled =
       tile_model(experiment->model, experiment->wafer.core, static_cast<int>(candidates) * kCandidateBytes);
   auto mapping = map_model(config, *experiment, tiled);
+  const auto kv_crossbars = kv_crossbars_of(config, tiled);
   experiment->plan = std::make_unique<PipelinePlan>(experiment->wafer, experiment->model, std::move(tiled),
-                                                    std::move(mapping), experiment->routing);
+                                                    std::move(mapping), experiment->routing, kv_crossbars);
   const auto source = make_source(experiment->workload);
   experiment->summary = summarise(*source);
   check_requests_left(*experiment);

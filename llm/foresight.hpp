@@ -47,7 +47,7 @@ class Foresight {
   using Reach = std::span<const std::uint32_t>;
   static constexpr std::uint32_t kNotAtAll = 0xffffffff;
 
-  /// What can happen at a core; times from then.
+  /// What can happen at a core; times from then. First what concerns its tile, then what concerns its KV.
   enum CoreEvent {
     tile_arrival,
     tile_pass_end,

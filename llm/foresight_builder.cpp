@@ -182,7 +182,7 @@ Duration ForesightBuilder::finishing_time(std::size_t station, std::size_t index
 
 /// From a query to the output of its head: one token, nothing to write.
 Duration ForesightBuilder::attention_time() const {
-  const auto work = UndisturbedHead{wafer_.core, plan_.head()}.work(1);
+  const auto work = UndisturbedHead{wafer_.core, plan_.kv_ring().crossbars(0), plan_.head()}.work(1);
   return work.score.time + work.softmax.time + work.values.time;
 }
 
@@ -201,7 +201,7 @@ void ForesightBuilder::follow_tiles(std::size_t station) {
   for (std::size_t i = plan.cores->size(); i-- > 0;) {  // sums go from a tile to the one after it
     const auto core = (*plan.cores)[i];
     if (!is_here(core)) continue;
-    cores_[core.value()].station = static_cast<int>(station);
+    cores_[core.value()].tile_of = static_cast<int>(station);
     const auto& tile = plan.group->tiles[i];
     const auto follow = [&](Times& times) {
       return [&](const Flow& flow) {
@@ -233,7 +233,7 @@ void ForesightBuilder::follow_attention(std::size_t station) {
     lowered = false;
     for (const auto core : ring) {
       if (!is_here(core)) continue;
-      cores_[core.value()].station = static_cast<int>(station);
+      cores_[core.value()].kv_of = static_cast<int>(station);
       auto done = never();
       outputs_of_head(station, core, [&](const Flow& flow) {
         const bool whole = flow.cargo == Cargo::activations;
@@ -373,8 +373,9 @@ void ForesightBuilder::store(std::vector<std::uint32_t>& table, const Times& tim
 void ForesightBuilder::finish() {
   for (auto& core : cores_) {
     for (std::size_t event = 0; event < Foresight::kCoreEvents; ++event) {
+      const int station = event < Foresight::head_input ? core.tile_of : core.kv_of;
       store(foresight_.cores_,
-            core.station < 0 ? never() : beyond(static_cast<std::size_t>(core.station), core.of[event]));
+            station < 0 ? never() : beyond(static_cast<std::size_t>(station), core.of[event]));
     }
   }
   std::size_t segments = 0;

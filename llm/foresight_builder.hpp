@@ -33,7 +33,8 @@ class ForesightBuilder {
 
   /// What one core can do with a token, by Foresight::CoreEvent.
   struct CoreTimes {
-    int station = -1;  ///< before the next one
+    int tile_of = -1;  ///< station
+    int kv_of = -1;    ///< QKV station
     std::vector<Times> of;
   };
 

@@ -8,10 +8,11 @@
 namespace ouro::llm {
 
 KvController::KvController(std::vector<int> pages_of_core, int heads, int page_tokens, int sequences,
-                           int stretch_pages)
+                           int stretch_pages, int fragments)
     : heads_{heads},
       page_tokens_{page_tokens},
       pages_total_{std::accumulate(pages_of_core.begin(), pages_of_core.end(), std::int64_t{0})},
+      kv_cores_{static_cast<int>(pages_of_core.size()) - fragments},
       stretch_pages_{stretch_pages},
       free_pages_{std::move(pages_of_core)},
       sequences_(static_cast<std::size_t>(sequences)) {
@@ -23,8 +24,7 @@ void KvController::open(int slot, std::uint64_t request) {
   if (sequence.pages != 0) throw engine::ContractError{"a sequence slot was opened while it held KV pages"};
   sequence.request = request;
   sequence.start = next_start_;
-  next_start_ =
-      static_cast<int>((next_start_ + std::int64_t{heads_}) % static_cast<std::int64_t>(free_pages_.size()));
+  next_start_ = static_cast<int>((next_start_ + std::int64_t{heads_}) % kv_cores_);
 }
 
 bool KvController::grow(int slot, std::int64_t tokens) {
@@ -42,8 +42,7 @@ bool KvController::grow(int slot, std::int64_t tokens) {
 
 void KvController::add_page(Sequence& sequence, int head) {
   auto& extents = sequence.heads[static_cast<std::size_t>(head)];
-  const auto cores = static_cast<int>(free_pages_.size());
-  const int wanted = extents.empty() ? (sequence.start + head) % cores : extents.back().core;
+  const int wanted = extents.empty() ? (sequence.start + head) % kv_cores_ : extents.back().core;
   const int core = core_with_room(wanted);
   if (extents.empty() || extents.back().core != core) extents.push_back({core, sequence.pages});
   --free_pages_[static_cast<std::size_t>(core)];

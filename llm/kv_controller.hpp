@@ -31,7 +31,8 @@ namespace ouro::llm {
 /// at consecutive cores of the ring, and each sequence starts where the one before ended, so that the next
 /// token's writes are elsewhere than this token's reads (docs/design.md). A head stays on its core while that
 /// has a free page. Heads for which there is no page where they want it take turns around the ring, so that
-/// they do not meet on one core.
+/// they do not meet on one core. Fragments, the free crossbars of weight cores, are the last places of the
+/// ring; only such heads come to them.
 ///
 /// Stretches of prompts can be kept in a cache, whose pages sequences with the same prompt share: their
 /// tables name the same pages, and only the last owner gives them back. Pages are shared whole, so a sequence
@@ -43,8 +44,9 @@ class KvController {
   /// @param page_tokens     tokens of a page
   /// @param sequences       most that hold pages at a time
   /// @param stretch_pages   pages of a head in a stretch of the cache
+  /// @param fragments       so many cores at the end of the ring are fragments, but not all
   KvController(std::vector<int> pages_of_core, int heads, int page_tokens, int sequences,
-               int stretch_pages = 1);
+               int stretch_pages = 1, int fragments = 0);
 
   int page_tokens() const { return page_tokens_; }
   /// Pages of all heads that `tokens` tokens of one sequence take.
@@ -120,8 +122,8 @@ class KvController {
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [heads, page_tokens, total, used, next_start, next_turn, stretch_pages, cache, evicted, free,
-           sequences] = *this;
+    auto& [heads, page_tokens, total, kv_cores, used, next_start, next_turn, stretch_pages, cache, evicted,
+           free, sequences] = *this;
     engine::archive_fields(archive, total, used, next_start, next_turn, cache, evicted, free, sequences);
   }
 
@@ -149,6 +151,7 @@ class KvController {
   int heads_;
   int page_tokens_;
   std::int64_t pages_total_;
+  int kv_cores_;  // of the ring, without fragments
   std::int64_t pages_used_ = 0;
   int next_start_ = 0;
   int next_turn_ = 0;  // where to look first for a page that is not where it is wanted

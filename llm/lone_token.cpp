@@ -17,8 +17,11 @@ LoneToken::LoneToken(const PipelinePlan& plan)
       geometry_{plan.wafer().geometry},
       noc_{plan.wafer().noc},
       core_{plan.wafer().core},
-      head_{plan.head()},
-      undisturbed_{core_, head_} {
+      head_{plan.head()} {
+  for (int place = 0; place < plan.kv_ring().places(); ++place) {
+    const int crossbars = plan.kv_ring().crossbars(place);
+    undisturbed_.try_emplace(crossbars, core_, crossbars, head_);
+  }
   for (int die = 0; die < geometry_.dies(); ++die) {
     networks_.emplace_back(geometry_, noc_, wafer::DieId{static_cast<wafer::DieId::Value>(die)});
   }
@@ -279,7 +282,7 @@ void LoneToken::send_head_inputs(const Tile& tile, CoreId from) {
 void LoneToken::attend(int head, int ring_core, bool newest, Time ready) {
   auto& use = kv_use_[static_cast<std::size_t>(ring_core)];
   const int tokens = kv_->tokens_on_core(token_.slot, head, static_cast<int>(token_.position), ring_core);
-  const auto work = undisturbed_.work(tokens);
+  const auto work = undisturbed_.at(plan_.kv_ring().crossbars(ring_core)).work(tokens);
   Time k_start = std::max(ready, use.k);
   if (newest) {
     counts(Stage::qkv)[Component::kv_write] += written_bits(head_);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <queue>
 #include <span>
 #include <tuple>
@@ -122,8 +123,8 @@ class LoneToken {
   const wafer::NocModel& noc_;
   const wafer::CoreModel& core_;
   HeadShape head_;
-  UndisturbedHead undisturbed_;
-  std::vector<wafer::DieNetwork> networks_;  // by die
+  std::map<int, UndisturbedHead> undisturbed_;  // by crossbars in attention mode
+  std::vector<wafer::DieNetwork> networks_;     // by die
   std::priority_queue<Action, std::vector<Action>, std::greater<>> agenda_;
   std::uint64_t actions_ = 0;
   engine::Time now_{};

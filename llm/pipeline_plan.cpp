@@ -55,12 +55,13 @@ void add_trees(std::vector<MulticastTree>& trees, const wafer::WaferModel& wafer
 }  // namespace
 
 PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescription& model, TiledModel tiled,
-                           Mapping mapping, const RoutingOptions& routing)
+                           Mapping mapping, const RoutingOptions& routing, KvCrossbars kv_crossbars)
     : wafer_{wafer},
       model_{model},
       head_{head_of(model)},
       tiled_{std::move(tiled)},
       mapping_{std::move(mapping)},
+      ring_{mapping_, tiled_, wafer.core, kv_crossbars},
       routing_{model, routing} {
   lay_out();
   const auto& senders = tiled_.of(is_latent(model_) ? Matrix::head_key : Matrix::qkv);
@@ -81,6 +82,7 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
 
 void PipelinePlan::remap(Mapping mapping) {
   mapping_ = std::move(mapping);
+  ring_ = {mapping_, tiled_, wafer_.core, KvCrossbars::of_kv_cores};  // failures are refused with fragments
   lay_out();
 }
 
@@ -271,8 +273,8 @@ int PipelinePlan::largest_window() const {
 std::vector<int> PipelinePlan::pages_of_ring() const {
   const int blocks_of_page = std::max(head_.key_blocks(wafer_.core), head_.value_blocks(wafer_.core));
   std::vector<int> pages;
-  for (int place = 0; place < static_cast<int>(ring(0).size()); ++place) {
-    const int blocks_of_half = kv_crossbars(place) / 2 * wafer_.core.kv_blocks_of_crossbar();
+  for (int place = 0; place < ring_.places(); ++place) {
+    const int blocks_of_half = ring_.crossbars(place) / 2 * wafer_.core.kv_blocks_of_crossbar();
     pages.push_back(blocks_of_half / blocks_of_page);
   }
   return pages;

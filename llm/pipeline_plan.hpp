@@ -7,6 +7,7 @@
 
 #include "llm/core_work.hpp"
 #include "llm/expert_routing.hpp"
+#include "llm/kv_ring.hpp"
 #include "llm/mapping.hpp"
 #include "llm/model.hpp"
 #include "llm/stage.hpp"
@@ -51,7 +52,7 @@ struct StationPlan {
   int vectors() const { return group->experts > 0 && matrix == Matrix::down ? group->active : 1; }
 };
 
-/// What a core is used for. Numbers index the plan; -1 for none.
+/// What a core is used for. Numbers index the plan; -1 for none. A weight core may hold KV, too.
 struct CoreRole {
   std::int32_t tile_station = -1;
   std::int32_t tile = -1;
@@ -66,7 +67,8 @@ class PipelinePlan {
  public:
   /// @throws InputError  if a core's buffers are too small for the model's vectors
   PipelinePlan(const wafer::WaferModel& wafer, const ModelDescription& model, TiledModel tiled,
-               Mapping mapping, const RoutingOptions& routing);
+               Mapping mapping, const RoutingOptions& routing,
+               KvCrossbars kv_crossbars = KvCrossbars::of_kv_cores);
   PipelinePlan(const PipelinePlan&) = delete;
   PipelinePlan& operator=(const PipelinePlan&) = delete;
 
@@ -94,11 +96,8 @@ class PipelinePlan {
 
   int blocks() const { return llm::blocks(model_); }
   /// The cores of a block that hold KV: place i of the ring is core i.
-  const std::vector<wafer::CoreId>& ring(int block) const {
-    return mapping_.blocks[static_cast<std::size_t>(block)].kv;
-  }
-  /// In attention mode on the core at this place of the ring, in every block.
-  int kv_crossbars(int /*place*/) const { return wafer_.core.crossbars; }
+  const std::vector<wafer::CoreId>& ring(int block) const { return ring_.cores(block); }
+  const KvRing& kv_ring() const { return ring_; }
   /// Pages that the core at each place of the ring holds.
   std::vector<int> pages_of_ring() const;
   /// Tiles that send something of a KV head, and tiles that send queries for it.
@@ -129,6 +128,7 @@ class PipelinePlan {
   HeadShape head_;
   TiledModel tiled_;
   Mapping mapping_;
+  KvRing ring_;
   ExpertRouting routing_;
   std::vector<StationPlan> stations_;
   std::vector<CoreRole> roles_;

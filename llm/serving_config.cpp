@@ -38,13 +38,22 @@ LoadOptions read_load(const Config& config, const WorkloadOptions& workload, con
   return load;
 }
 
+bool is_static(const Config& config) {
+  return config.at("serving.kv").as_choice({"dynamic", "static"}) == "static";
+}
+
 }  // namespace
+
+KvCrossbars read_kv_crossbars(const Config& config) {
+  const bool fragments = config.at("serving.kv_fragments").as_bool();
+  return fragments && !is_static(config) ? KvCrossbars::left_by_weights_too : KvCrossbars::of_kv_cores;
+}
 
 ServingOptions read_serving_options(const Config& config, const WorkloadOptions& workload,
                                     const WorkloadSummary& summary) {
   ServingOptions options;
   options.admission_threshold = config.at("serving.admission_threshold").as_number(0, 0.99);
-  options.static_kv = config.at("serving.kv").as_choice({"dynamic", "static"}) == "static";
+  options.static_kv = is_static(config);
   options.prefix_cache = read_prefix_cache(config);
   options.prefix_block_tokens = workload.rows.block_tokens;
   options.reserved_context =

@@ -312,9 +312,8 @@ Time StageProcess::kv_cores_free(const Station& station, const HeadsAtBlock& hea
 }
 
 void StageProcess::use_kv_cores(Station& station, const HeadsAtBlock& heads, std::int64_t context) {
-  const auto& newest = timing_.attention(context - heads.before);
-  const auto& elsewhere = timing_.attention(heads.elsewhere);
-  const Time free = scheduler_->now() + std::max(heads.heads_of_core * newest.slowest(), elsewhere.slowest());
+  const auto newest = heads.heads_of_core * timing_.newest(heads, context).slowest();
+  const Time free = scheduler_->now() + std::max(newest, timing_.elsewhere(heads).slowest());
   for (const auto core : heads.cores) station.kv_free[core] = free;
 }
 
@@ -417,8 +416,8 @@ void StageProcess::count_context(const HeadsAtBlock& heads, std::int64_t context
   ledger_.count(Stage::softmax, phase, Component::sfu_simple, more * work.softmax.simple);
   ledger_.count(Stage::projection, phase, Component::mac, more * work.values.macs);
   ledger_.count(Stage::projection, phase, Component::htree, more * work.values.htree_bits);
-  const auto& now = timing_.attention(context - heads.before);
-  const auto& then = timing_.attention(heads.context - heads.before);
+  const auto now = timing_.newest(heads, context);
+  const auto then = timing_.newest(heads, heads.context);
   ledger_.busy(scheduler_->now(), block, Stage::score, of_all * (now.score - then.score));
   ledger_.busy(scheduler_->now(), block, Stage::softmax, of_all * (now.softmax - then.softmax));
   ledger_.busy(scheduler_->now(), block, Stage::projection, of_all * (now.values - then.values));

@@ -28,14 +28,9 @@ AttentionWork difference(const AttentionWork& more, const AttentionWork& less) {
 
 StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t longest_context)
     : plan_{plan}, lone_{plan} {
-  UndisturbedHead head{plan.wafer().core, plan.head()};
+  UndisturbedHead head{plan.wafer().core, plan.kv_ring().crossbars(0), plan.head()};
   work_of_context_ = difference(head.work(2), head.work(1));
-  attention_.emplace_back();
-  const auto pages = plan.pages_of_ring();
-  const auto most = std::min(longest_context,
-                             std::int64_t{*std::max_element(pages.begin(), pages.end())} * kv.page_tokens());
-  for (std::int64_t tokens = 1; tokens <= most; ++tokens)
-    attention_.push_back(attention_times(plan, head.work(tokens)));
+  tabulate_attention(longest_context, kv.page_tokens());
   for (const auto& station : plan.stations()) home_.push_back(plan.home_work(station).time);
   by_choice_.resize(plan.stations().size());
   kv.open(0);
@@ -46,6 +41,32 @@ StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t
   last_credit_ = lone_.from_host(lm_head, 1);
   for (int station = 0; station <= lm_head; ++station)
     stations_.push_back(measure(station, {.flags = Token::kSampled}, kv));
+}
+
+void StageTiming::tabulate_attention(std::int64_t longest_context, int page_tokens) {
+  const auto pages = plan_.pages_of_ring();
+  attention_.resize(static_cast<std::size_t>(plan_.wafer().core.crossbars) + 1);
+  for (int place = 0; place < plan_.kv_ring().places(); ++place) {
+    const int crossbars = plan_.kv_ring().crossbars(place);
+    auto& times = attention_[static_cast<std::size_t>(crossbars)];
+    if (!times.empty()) continue;
+    UndisturbedHead head{plan_.wafer().core, crossbars, plan_.head()};
+    const auto most =
+        std::min(longest_context, std::int64_t{pages[static_cast<std::size_t>(place)]} * page_tokens);
+    times.emplace_back();
+    for (std::int64_t tokens = 1; tokens <= most; ++tokens)
+      times.push_back(attention_times(plan_, head.work(tokens)));
+  }
+}
+
+/// At most: as if one core had as many tokens as the fullest and as few crossbars as the smallest.
+AttentionTimes StageTiming::attention(std::int64_t tokens, int crossbars) const {
+  const auto& whole = attention_[static_cast<std::size_t>(plan_.kv_ring().crossbars(0))];
+  const auto& small = attention_[static_cast<std::size_t>(crossbars)];
+  const auto index = static_cast<std::size_t>(tokens);
+  const auto& a = whole[index];
+  const auto& b = small[std::min(index, small.size() - 1)];
+  return {std::max(a.score, b.score), std::max(a.softmax, b.softmax), std::max(a.values, b.values)};
 }
 
 const StageTiming::Station& StageTiming::station(int number, const ExpertRouting::Choice& chosen,
@@ -118,14 +139,18 @@ HeadsAtBlock StageTiming::place_heads(int qkv, const Token& token, const KvContr
   std::vector<std::uint16_t> cores;
   heads.context = position + 1;
   heads.before = heads.context;
+  heads.newest_crossbars = heads.elsewhere_crossbars = plan_.kv_ring().crossbars(0);
   for (int head = 0; head < plan_.kv_heads(); ++head) {
     const auto of_head = kv.cores_of_head(token.slot, head, position);
     for (const int core : of_head) {
       const std::int64_t tokens = kv.tokens_on_core(token.slot, head, position, core);
+      const int crossbars = plan_.kv_ring().crossbars(core);
       if (core == of_head.back()) {
+        heads.newest_crossbars = std::min(heads.newest_crossbars, crossbars);
         heads.before = std::min(heads.before, heads.context - tokens);
         heads.heads_of_core = std::max(heads.heads_of_core, ++newest_of[core]);
       } else {
+        heads.elsewhere_crossbars = std::min(heads.elsewhere_crossbars, crossbars);
         heads.elsewhere = std::max(heads.elsewhere, tokens);
       }
       cores.push_back(static_cast<std::uint16_t>(core));

@@ -27,17 +27,19 @@ struct AttentionTimes {
 struct HeadsAtBlock {
   Passage passage;  ///< of the token with `context` tokens, itself included
   std::int64_t context = 0;
-  std::int64_t elsewhere = 0;  ///< tokens on the fullest of the cores that get no more of them
-  std::int64_t before = 0;     ///< least over heads of the tokens on other cores than that of the newest
-  int heads_of_core = 1;       ///< most heads that one core has the newest tokens of
-  engine::Duration slowest{};  ///< time of the slowest core, in `passage`
+  std::int64_t elsewhere = 0;   ///< tokens on the fullest of the cores that get no more of them
+  std::int64_t before = 0;      ///< least over heads of the tokens on other cores than that of the newest
+  int newest_crossbars = 0;     ///< least that a core with newest tokens has in attention mode
+  int elsewhere_crossbars = 0;  ///< the same of the cores that get no more of them
+  int heads_of_core = 1;        ///< most heads that one core has the newest tokens of
+  engine::Duration slowest{};   ///< time of the slowest core, in `passage`
   std::vector<std::uint16_t> cores;   ///< of the ring, each once
   std::uint32_t number = 0xffffffff;  ///< of the last token that asked
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [passes, known, others, least, most, time, ring, asked] = *this;
-    engine::archive_fields(archive, passes, known, others, least, most, time, ring, asked);
+    auto& [passes, known, others, least, newest, rest, most, time, ring, asked] = *this;
+    engine::archive_fields(archive, passes, known, others, least, newest, rest, most, time, ring, asked);
   }
 };
 
@@ -85,20 +87,26 @@ class StageTiming {
   /// What one more token of context adds to the work of a head.
   const AttentionWork& work_of_context() const { return work_of_context_; }
 
-  const AttentionTimes& attention(std::int64_t tokens) const {
-    return attention_[static_cast<std::size_t>(tokens)];
+  /// @param crossbars  as many as the core has at a place of the ring
+  AttentionTimes attention(std::int64_t tokens, int crossbars) const;
+  AttentionTimes newest(const HeadsAtBlock& heads, std::int64_t context) const {
+    return attention(context - heads.before, heads.newest_crossbars);
+  }
+  AttentionTimes elsewhere(const HeadsAtBlock& heads) const {
+    return attention(heads.elsewhere, heads.elsewhere_crossbars);
   }
   /// Of the slowest core with that context.
   engine::Duration slowest(const HeadsAtBlock& heads, std::int64_t context) const {
-    const auto& newest = attention(context - heads.before);
-    const auto shared = newest.sum() + (heads.heads_of_core - 1) * newest.slowest();
-    return std::max(shared, attention(heads.elsewhere).sum());
+    const auto of_newest = newest(heads, context);
+    const auto shared = of_newest.sum() + (heads.heads_of_core - 1) * of_newest.slowest();
+    return std::max(shared, elsewhere(heads).sum());
   }
 
   /// Sends a lone token through the block. @param qkv  its first station
   HeadsAtBlock place_heads(int qkv, const Token& token, const KvController& kv);
 
  private:
+  void tabulate_attention(std::int64_t longest_context, int page_tokens);
   Station measure(int number, const Token& token, const KvController& kv);
   std::int64_t gather_flits(int number) const;
 
@@ -111,7 +119,7 @@ class StageTiming {
   Passage last_credit_;
   std::vector<engine::Duration> home_;
   AttentionWork work_of_context_;
-  std::vector<AttentionTimes> attention_;  // by tokens
+  std::vector<std::vector<AttentionTimes>> attention_;  // by crossbars, if a core has as many, and tokens
 };
 
 }  // namespace ouro::llm

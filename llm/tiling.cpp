@@ -170,6 +170,10 @@ int count_tiles(const TiledGroup& group, const std::function<bool(const Slice&)>
 
 }  // namespace
 
+int crossbars_of(const Tile& tile, const wafer::CoreModel& core) {
+  return divide_up(tile.macs, std::int64_t{core.crossbar_rows} * core.crossbar_columns);
+}
+
 int TiledGroup::senders() const {
   const int all = count_tiles(*this, [](const Slice&) { return true; });
   return experts > 0 ? all / experts * active : all;

@@ -31,6 +31,9 @@ struct Tile {
   int expert = -1;  ///< whose weights it has; -1 where all tiles work for every token
 };
 
+/// Crossbars that hold some of its weights: one after another is filled.
+int crossbars_of(const Tile& tile, const wafer::CoreModel& core);
+
 /// A group of matrices with one input (QKV, O, router, gate and up, down, LM head; a matrix for each head, of
 /// whose inputs one vector is made) cut into tiles, one a core.
 ///

@@ -2,8 +2,8 @@
 
 namespace ouro::llm {
 
-UndisturbedHead::UndisturbedHead(const wafer::CoreModel& core, const HeadShape& head)
-    : model_{core}, head_{head}, core_{core, core.crossbars, head}, rows_{{0, 0}} {}
+UndisturbedHead::UndisturbedHead(const wafer::CoreModel& core, int crossbars, const HeadShape& head)
+    : model_{core}, head_{head}, core_{core, crossbars, head}, rows_{{0, 0}} {}
 
 AttentionWork UndisturbedHead::work(std::int64_t tokens) {
   while (std::ssize(rows_) <= tokens) {

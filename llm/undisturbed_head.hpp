@@ -15,10 +15,11 @@ struct AttentionWork {
   CrossbarWork values;
 };
 
-/// One KV head on a core that has all its crossbars for it: K and V lie where KvCore puts them.
+/// One KV head on a core that has all its KV crossbars for it: K and V lie where KvCore puts them.
 class UndisturbedHead {
  public:
-  UndisturbedHead(const wafer::CoreModel& core, const HeadShape& head);
+  /// @param crossbars  of the core that are in attention mode
+  UndisturbedHead(const wafer::CoreModel& core, int crossbars, const HeadShape& head);
 
   /// @param tokens  from 1 to what a core holds
   AttentionWork work(std::int64_t tokens);

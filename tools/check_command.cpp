@@ -34,8 +34,11 @@ void check(const ConfigurationArguments& arguments) {
   if (stored != kept)
     fmt::print("; {} in crossbars, where a latent vector is both a key and a value", stored);
   fmt::print("\n");
-  fmt::print("# {} KV cores a block hold {} tokens; {} tokens may be under way between two home cores\n",
-             plan.ring(0).size(), kv.pages_total() / kv.pages_for(1) * kv.page_tokens(), plan.window());
+  const auto fragments = plan.kv_ring().fragments();
+  fmt::print("# {} KV cores{} a block hold {} tokens; {} tokens may be under way between two home cores\n",
+             plan.kv_ring().places() - fragments,
+             fragments == 0 ? "" : fmt::format(" and the free crossbars of {} weight cores", fragments),
+             kv.pages_total() / kv.pages_for(1) * kv.page_tokens(), plan.window());
   for (const auto& note : experiment->model_notes) fmt::print("# model: {}\n", note);
   const auto faults = llm::report_faults(plan, experiment->mapping);
   if (faults.faults() > 0) fmt::print("# {}\n", llm::describe(faults));

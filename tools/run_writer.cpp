@@ -53,8 +53,7 @@ const std::vector<std::string> kRoleNames{"spare",   "qkv",    "kv",    "output"
                                           "lm_head", "router", "query", "head_key", "head_value"};
 
 Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
-  if (role.kv_ring >= 0) return Role::kv;
-  if (role.tile < 0) return Role::spare;
+  if (role.tile < 0) return role.kv_ring >= 0 ? Role::kv : Role::spare;
   const auto& station = plan.stations()[static_cast<std::size_t>(role.tile_station)];
   if (station.is_lm_head) return Role::lm_head;
   switch (station.matrix) {

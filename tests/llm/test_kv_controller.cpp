@@ -96,6 +96,21 @@ TEST(KvController, SpreadsHeadsThatFindTheirCoresFullOverTheOthers) {
   EXPECT_THAT(kv.extents(0, 2), ElementsAre(KvExtent{2, 0}, KvExtent{5, 1}));
 }
 
+TEST(KvController, StartsNoHeadAtAFragmentButLetsHeadsGoOnThere) {
+  KvController kv{{1, 2, 5}, 1, kPageTokens, 4, 1, 1};  // core 2 is a fragment
+  EXPECT_EQ(kv.pages_total(), 8);
+  kv.open(0);
+  ASSERT_TRUE(kv.grow(0, 4 * kPageTokens));
+  EXPECT_THAT(kv.extents(0, 0), ElementsAre(KvExtent{0, 0}, KvExtent{1, 1}, KvExtent{2, 3}));
+  kv.open(1);  // at core 1, which is full
+  ASSERT_TRUE(kv.grow(1, 1));
+  EXPECT_THAT(kv.extents(1, 0), ElementsAre(KvExtent{2, 0}));
+  kv.release(0);
+  kv.open(2);
+  ASSERT_TRUE(kv.grow(2, 1));
+  EXPECT_THAT(kv.extents(2, 0), ElementsAre(KvExtent{0, 0}));
+}
+
 TEST(KvController, RefusesGrowthBeyondItsPagesAndChangesNothing) {
   auto kv = ring(3, 2, 2);
   kv.open(0);
@@ -121,8 +136,8 @@ TEST(KvController, OpensNoSlotThatHoldsPages) {
 /// The same rules page by page: the core of each page of each head, found by walking the ring.
 class PageByPage {
  public:
-  PageByPage(const std::vector<int>& pages_of_core, int heads, int slots)
-      : cores_{static_cast<int>(pages_of_core.size())},
+  PageByPage(const std::vector<int>& pages_of_core, int fragments, int heads, int slots)
+      : cores_{static_cast<int>(pages_of_core.size()) - fragments},
         heads_{heads},
         free_{pages_of_core},
         slots_(static_cast<std::size_t>(slots)) {}
@@ -140,11 +155,7 @@ class PageByPage {
       for (int head = 0; head < heads_; ++head) {
         auto& cores = at(slot).heads[static_cast<std::size_t>(head)];
         int core = page == 0 ? (at(slot).start + head) % cores_ : cores.back();
-        if (free_[static_cast<std::size_t>(core)] == 0) {
-          core = turn_;
-          while (free_[static_cast<std::size_t>(core)] == 0) core = (core + 1) % cores_;
-          turn_ = (core + 1) % cores_;
-        }
+        core = core_with_room(core);
         --free_[static_cast<std::size_t>(core)];
         cores.push_back(core);
       }
@@ -175,10 +186,21 @@ class PageByPage {
   };
   Slot& at(int slot) { return slots_[static_cast<std::size_t>(slot)]; }
 
-  int cores_;
+  /// The wanted one, or the next one whose turn it is around the whole ring.
+  int core_with_room(int wanted) {
+    const auto is_full = [this](int c) { return free_[static_cast<std::size_t>(c)] == 0; };
+    if (!is_full(wanted)) return wanted;
+    const auto next = [this](int core) { return (core + 1) % static_cast<int>(free_.size()); };
+    int core = turn_;
+    while (is_full(core)) core = next(core);
+    turn_ = next(core);
+    return core;
+  }
+
+  int turn_ = 0;  // where heads that find their core full look first
+  int cores_;     // without fragments
   int heads_;
   int next_start_ = 0;
-  int turn_ = 0;  // where heads that find their core full look first
   std::vector<int> free_;
   std::vector<Slot> slots_;
 };
@@ -205,8 +227,9 @@ TEST_P(KvOperations, AgreeWithAModelThatKeepsPagesOneByOne) {
   for (int cores = up_to(9); cores > 0; --cores) pages_of_core.push_back(up_to(7) - 1);
   pages_of_core.front() += heads;  // whatever the rest, a sequence has a page
   constexpr int kSlots = 6;
-  KvController kv{pages_of_core, heads, kPageTokens, kSlots};
-  PageByPage model{pages_of_core, heads, kSlots};
+  const int fragments = up_to(static_cast<int>(pages_of_core.size())) - 1;
+  KvController kv{pages_of_core, heads, kPageTokens, kSlots, 1, fragments};
+  PageByPage model{pages_of_core, fragments, heads, kSlots};
   std::vector<int> tokens(kSlots, 0);  // 0: closed
   int refused = 0;
 
