@@ -13,6 +13,7 @@ namespace ouro::engine {
 ///
 /// Windows are 2^shift ps wide; when time runs past the last one, neighbours are merged in pairs, so that
 /// memory is bounded however long the run. Sums are of integers: the order of additions does not matter.
+/// Maxima are of a level, which is told in the order of time, when it changes, and stays until then.
 class Timeline {
  public:
   enum class Merge { sum, maximum };
@@ -24,8 +25,9 @@ class Timeline {
     const auto ticks = static_cast<std::uint64_t>(picoseconds(time));
     while ((ticks >> shift_) >= kWindows) widen();
     const auto window = static_cast<std::size_t>(ticks >> shift_);
-    if (window >= values_.size()) values_.resize(window + 1, 0);
+    if (window >= values_.size()) values_.resize(window + 1, level_);
     values_[window] = combine(values_[window], amount);
+    if (merge_ == Merge::maximum) level_ = amount;
   }
 
   /// Merges windows until they are at least 2^shift ps wide.
@@ -38,8 +40,8 @@ class Timeline {
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [merge, shift, values] = *this;
-    archive_fields(archive, shift, values);
+    auto& [merge, shift, values, level] = *this;
+    archive_fields(archive, shift, values, level);
   }
 
  private:
@@ -61,6 +63,7 @@ class Timeline {
   Merge merge_;
   int shift_ = 20;  // about a microsecond
   std::vector<std::int64_t> values_;
+  std::int64_t level_ = 0;  // of maxima, the last one told
 };
 
 }  // namespace ouro::engine
