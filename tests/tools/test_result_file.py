@@ -65,9 +65,9 @@ class ResultFile(ProgramTest):
         cores = COLUMNS * ROWS
         self.assertEqual(self.file["cores/role"].shape, (cores,))
         self.assertEqual(self.file["links/flits"].shape, (cores, 6))
-        self.assertEqual(self.file["energy/counts"].shape, (8, 2, 9))
+        self.assertEqual(self.file["energy/counts"].shape, (9, 2, 9))
         self.assertEqual(self.file["requests/done_ps"].shape, (REQUESTS,))
-        self.assertEqual(self.file["stages/busy_core_ps"].shape, (BLOCKS + 1, 8))
+        self.assertEqual(self.file["stages/busy_core_ps"].shape, (BLOCKS + 1, 9))
         self.assertEqual(self.file["stages/home_tokens"].shape, (4 * BLOCKS + 1,))
         self.assertEqual(self.file["engine/events"].shape, (2,))
         self.assertEqual(self.file["engine/rank_of_die"].shape, (6,))
