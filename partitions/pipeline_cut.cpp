@@ -54,8 +54,8 @@ std::vector<std::size_t> cut(const std::vector<double>& work, std::size_t runs) 
 Partition by_pipeline(const DieLoad& load, int ranks, int runs) {
   const auto order = order_along_pipeline(load);
   const auto events = load.events_of_dies();
-  std::vector<double> work;
-  for (const auto die : order) work.push_back(events[die]);
+  std::vector<double> work(order.size());
+  std::transform(order.begin(), order.end(), work.begin(), [&](std::size_t die) { return events[die]; });
   const auto pieces =
       std::min(order.size(), static_cast<std::size_t>(ranks) * static_cast<std::size_t>(runs));
   const auto run_of = cut(work, pieces);
