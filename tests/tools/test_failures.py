@@ -12,7 +12,8 @@ HEADER = "time_ns,kind,x,y,direction\n"
 FAILURES = ("50000,core,0,0,\n90000,core,4,4,\n120000,link,3,3,east\n150000,router,5,2,\n"
             "180000,core,0,1,\n180000,core,1,1,\n")
 LIST = assign("wafer.faults.runtime.file=fail.csv")
-SMALL = assign("wafer.core.crossbar_rows=512")
+# slow die borders make windows long, and runs on several ranks short
+SMALL = assign("wafer.core.crossbar_rows=512", "wafer.noc.die_crossing_latency=200 cycles")
 
 
 class Failures(ProgramTest):
