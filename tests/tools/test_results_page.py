@@ -111,11 +111,13 @@ class ResultsPage(ProgramTest):
             self.expect_page(file, self.of_run.datasets, self.of_run.attributes, sizes)
 
     def test_a_run_with_failures_has_what_the_page_says(self):
-        self.run_ok("run.h5", *assign("wafer.faults.runtime.cores=2", "wafer.faults.runtime.until=20 us"), ranks=2)
+        self.run_ok("run.h5", *assign("wafer.faults.runtime.cores=2", "wafer.faults.runtime.until=20 us",
+                                      "output.record_packets_until=1 s"), ranks=2)
         with h5py.File(self.path / "run.h5") as file:
             self.expect_page(file, self.of_run.datasets | self.of_failures.datasets,
                              self.of_run.attributes | self.of_failures.attributes,
-                             SIZES | {"R": 3, "F": 2, "T": len(file["tokens/number"])})
+                             SIZES | {"R": 3, "F": 2, "T": len(file["tokens/number"]),
+                                      "K": len(file["packets/from"])})
 
     def test_a_run_at_fidelity_stage_lacks_what_the_page_says(self):
         self.run_ok("run.h5", *assign("wafer.noc.fidelity=stage"), ranks=2)
