@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "engine/logical_process.hpp"
 #include "engine/state_archive.hpp"
+#include "llm/pipeline_plan.hpp"
 #include "llm/station_log.hpp"
+#include "llm/station_times.hpp"
 #include "llm/traffic.hpp"
 #include "llm/work_ledger.hpp"
 #include "wafer/geometry.hpp"
@@ -20,11 +23,25 @@ struct StationUse {
   std::int64_t tokens = 0;
   engine::Duration stalled{};  ///< sum over tokens: ready, but the next station's buffer was full
   std::vector<std::int64_t> expert_tokens{};  ///< gate and up: by expert, the tokens that it worked for
+  StationTimes times{};
+  HeldTokens held{};
+
+  /// A token leaves.
+  /// @param holds  tokens, this one included
+  /// @param works  whether the tiles get it
+  void launch(const ReadyToken& token, std::int64_t holds, const StationTimes::Waits& waits,
+              const StationPlan& station, bool works, engine::Time now) {
+    ++tokens;
+    if (waits.credit_since < now) stalled += now - waits.credit_since;
+    times.launch(token, waits, station.gather_time, works ? station.pass_time : engine::Duration{}, now);
+    held.most = std::max(held.most, holds);
+    held.time += now - token.first;
+  }
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [passed, waited, by_expert] = *this;
-    engine::archive_fields(archive, passed, waited, by_expert);
+    auto& [passed, waited, by_expert, by_state, holds] = *this;
+    engine::archive_fields(archive, passed, waited, by_expert, by_state, holds);
   }
 };
 

@@ -275,21 +275,30 @@ void DieProcess::gather_at_station(const Message& message, CoreId core_id, Time 
   const auto& plan = station_plan(station);
   const bool records = station_log_.records(message.number);
   if (records) station_log_.enter(station.number, message.number, tail);
-  const auto whole = station.gather.add(message.number, 0, plan.expected_packets, tail);
+  const Gather::Span part{message.cargo == Cargo::residual ? engine::kNever : tail, tail};
+  const auto whole = station.gather.add(message.number, 0, plan.expected_packets, part);
   if (!whole) return;
 
   const Time done =
-      use_sfu(home, *whole, plan_.home_work(plan), plan.block, plan.home_stage, message.token().phase());
-  if (records) station_log_.gather(station.number, message.number, *whole, done);
+      use_sfu(home, whole->last, plan_.home_work(plan), plan.block, plan.home_stage, message.token().phase());
+  station.normalising.push_back({message.token(), whole->first, whole->last, done});
+  if (records) station_log_.gather(station.number, message.number, whole->last, done);
   Message ready = message;
   ready.kind = MessageKind::station_ready;
   ready.at = core_id.value();
   scheduler_->send_at(scheduler_->self(), done, ready);
 }
 
+/// The credit of a token goes back when it has left the tiles before; that of a batch's last one when the
+/// batch begins to leave. See PipelinePlan::credits_for.
 void DieProcess::station_ready(const Message& message) {
   auto& station = *core(at_core(message)).station;
-  station.ready.push_back(message.token());
+  const auto token =
+      std::find_if(station.normalising.begin(), station.normalising.end(),
+                   [&](const ReadyToken& ready) { return ready.token.number == message.number; });
+  station.ready.add(*token);
+  station.normalising.erase(token);
+  if (!message.token().closes_batch()) return_credit(station, message.token());
   launch_ready_tokens(station);
 }
 
@@ -298,26 +307,29 @@ bool DieProcess::needs_credit(const Station& station, const Token& token) const 
 }
 
 void DieProcess::launch_ready_tokens(Station& station) {
-  while (true) {
-    const auto next = std::find_if(station.ready.begin(), station.ready.end(),
-                                   [&](const Token& token) { return token.number == station.next_number; });
-    if (next == station.ready.end()) return;
-    if (needs_credit(station, *next) && station.credits == 0) {
+  while (const auto* next = station.ready.next()) {
+    if (needs_credit(station, next->token) && station.credits < plan_.credits_for(next->token)) {
       if (!station.blocked_since) station.blocked_since = scheduler_->now();
       return;
     }
-    if (station.blocked_since) station.use.stalled += scheduler_->now() - *station.blocked_since;
-    station.blocked_since.reset();
-    const Token token = *next;
-    station.ready.erase(next);
-    launch(station, token);
+    count_launch(station, *next);
+    launch(station, station.ready.pop().token);
   }
+}
+
+void DieProcess::count_launch(Station& station, const ReadyToken& next) {
+  const auto now = scheduler_->now();
+  const auto coming = station.gather.begun_by(now) +
+                      std::count_if(station.normalising.begin(), station.normalising.end(),
+                                    [now](const ReadyToken& token) { return token.first <= now; });
+  station.use.launch(next, static_cast<std::int64_t>(station.ready.size()) + coming,
+                     {.credit_since = station.blocked_since.value_or(engine::kNever)}, station_plan(station),
+                     needs_credit(station, next.token), now);
+  station.blocked_since.reset();
 }
 
 void DieProcess::launch(Station& station, const Token& token) {
   const auto& plan = station_plan(station);
-  ++station.next_number;
-  ++station.use.tokens;
   if (station_log_.records(token.number))
     station_log_.launch(station.number, token.number, kv_.request_of(token.slot), scheduler_->now());
   if (needs_credit(station, token)) {
@@ -340,7 +352,7 @@ void DieProcess::launch(Station& station, const Token& token) {
   if (plan.latent > 0 && plan.attends) send_latent(plan, token);
   if (plan.passes_on > 0) send_vector(Cargo::activations, 1, plan.passes_on);
   if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to, plan.group->rows);
-  return_credit(station, token);
+  if (token.opens_batch()) return_credit(station, token);
 }
 
 void DieProcess::return_credit(const Station& station, const Token& token) {

@@ -16,6 +16,7 @@
 #include "llm/kv_core.hpp"
 #include "llm/message.hpp"
 #include "llm/pipeline_plan.hpp"
+#include "llm/ready_tokens.hpp"
 #include "wafer/die_network.hpp"
 #include "wafer/packet_record.hpp"
 
@@ -94,16 +95,17 @@ class DieProcess final : public Die {
   struct Station {
     int number = 0;
     Gather gather;
-    std::vector<Token> ready;       ///< normalised, in any order
-    std::uint32_t next_number = 0;  ///< tokens leave in the order of their numbers
+    /// Tokens that are whole, or are known to be at a later time, and not normalised.
+    std::vector<ReadyToken> normalising;
+    ReadyTokens ready;
     int credits = 0;
     std::optional<engine::Time> blocked_since;
     StationUse use;
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, gathered, normalised, next, free, blocked, used] = *this;
-      engine::archive_fields(archive, gathered, normalised, next, free, blocked, used);
+      auto& [of, gathered, at_work, normalised, free, blocked, used] = *this;
+      engine::archive_fields(archive, gathered, at_work, normalised, free, blocked, used);
     }
   };
 
@@ -169,6 +171,7 @@ class DieProcess final : public Die {
   void station_ready(const Message& message);
   void launch_ready_tokens(Station& station);
   bool needs_credit(const Station& station, const Token& token) const;
+  void count_launch(Station& station, const ReadyToken& next);
   void launch(Station& station, const Token& token);
   void return_credit(const Station& station, const Token& token);
   void retire(const Token& token);

@@ -37,8 +37,8 @@ void DieProcess::flush(std::uint32_t first_number) {
 
 void DieProcess::empty(Station& station) const {
   station.gather.clear();
-  station.ready.clear();
-  station.next_number = first_number_;
+  station.normalising.clear();
+  station.ready.clear(first_number_);
   station.credits = plan_.window();
   station.blocked_since.reset();
 }

@@ -199,7 +199,8 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   auto mapping = map_model(config, *experiment, tiled);
   const auto kv_crossbars = kv_crossbars_of(config, tiled);
   experiment->plan = std::make_unique<PipelinePlan>(experiment->wafer, experiment->model, std::move(tiled),
-                                                    std::move(mapping), experiment->routing, kv_crossbars);
+                                                    std::move(mapping), experiment->routing, kv_crossbars,
+                                                    read_pipelining(config));
   const auto source = make_source(experiment->workload);
   experiment->summary = summarise(*source);
   check_requests_left(*experiment);

@@ -56,7 +56,7 @@ void HostProcess::handle(const engine::Event& event, Scheduler& scheduler) {
 }
 
 void HostProcess::look_up_next(Scheduler& scheduler) {
-  while (credits_ > 0 && !waiting_.empty()) {
+  while (!waiting_.empty() && credits_ >= plan_.credits_for(waiting_.front())) {
     --credits_;
     Message message{.kind = MessageKind::inject, .cargo = Cargo::activations, .stage = Stage::host};
     message.set_token(waiting_.front());

@@ -6,8 +6,13 @@ namespace ouro::llm {
 
 LiveMachine::LiveMachine(const Experiment& experiment)
     : wafer_{experiment.wafer},
-      plan_{wafer_, experiment.model, experiment.plan->tiled(), experiment.plan->mapping(),
-            experiment.routing},
+      plan_{wafer_,
+            experiment.model,
+            experiment.plan->tiled(),
+            experiment.plan->mapping(),
+            experiment.routing,
+            KvCrossbars::of_kv_cores,
+            experiment.plan->pipelining()},
       next_{experiment.plan->mapping()} {}
 
 Repair LiveMachine::fail(std::size_t number) {

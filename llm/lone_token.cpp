@@ -183,6 +183,14 @@ void LoneToken::return_credit(int number) {
        [this](Time tail) { passage_.credit = tail - start_; });
 }
 
+Duration LoneToken::credit(int station) {
+  begin();
+  station_ = station;
+  return_credit(station);
+  run();
+  return passage_.credit;
+}
+
 Passage LoneToken::from_host(int station, int flits) {
   begin();
   const auto to = plan_.stations()[static_cast<std::size_t>(station)].home;

@@ -56,6 +56,9 @@ class LoneToken {
   /// @param home_delay  by which the home core's own tile gets the vector later than the others
   Passage pass(int station, const Token& token, const KvController& kv, engine::Duration home_delay = {});
 
+  /// Of a credit alone from a station to the one before, or the host.
+  engine::Duration credit(int station);
+
   /// A packet of that many flits from the router of the host link to a station's home core: a vector, or a
   /// credit.
   Passage from_host(int station, int flits);

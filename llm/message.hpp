@@ -12,9 +12,11 @@ namespace ouro::llm {
 
 /// One token on its way through the pipeline.
 struct Token {
-  static constexpr std::uint8_t kSampled = 1;  ///< flag: its logits give the sequence's next token
-  static constexpr std::uint8_t kDecode = 2;   ///< flag: it was generated, not read from the prompt
-  static constexpr std::uint8_t kResumes = 4;  ///< flag: the first of its sequence behind cached ones
+  static constexpr std::uint8_t kSampled = 1;      ///< flag: its logits give the sequence's next token
+  static constexpr std::uint8_t kDecode = 2;       ///< flag: it was generated, not read from the prompt
+  static constexpr std::uint8_t kResumes = 4;      ///< flag: the first of its sequence behind cached ones
+  static constexpr std::uint8_t kFollows = 8;      ///< flag: not the first of a batch that moves as a whole
+  static constexpr std::uint8_t kIsFollowed = 16;  ///< flag: not the last of it
 
   std::uint32_t number = 0;    ///< consecutive over all sequences, in the order of entering the pipeline
   std::uint32_t position = 0;  ///< in its sequence
@@ -24,6 +26,9 @@ struct Token {
   bool sampled() const { return (flags & kSampled) != 0; }
   /// The first of its sequence that enters the pipeline.
   bool begins() const { return position == 0 || (flags & kResumes) != 0; }
+  /// Token by token, each is a batch of its own.
+  bool opens_batch() const { return (flags & kFollows) == 0; }
+  bool closes_batch() const { return (flags & kIsFollowed) == 0; }
   Phase phase() const { return (flags & kDecode) != 0 ? Phase::decode : Phase::prefill; }
 
   template <class Archive>

@@ -55,14 +55,16 @@ void add_trees(std::vector<MulticastTree>& trees, const wafer::WaferModel& wafer
 }  // namespace
 
 PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescription& model, TiledModel tiled,
-                           Mapping mapping, const RoutingOptions& routing, KvCrossbars kv_crossbars)
+                           Mapping mapping, const RoutingOptions& routing, KvCrossbars kv_crossbars,
+                           Pipelining pipelining)
     : wafer_{wafer},
       model_{model},
       head_{head_of(model)},
       tiled_{std::move(tiled)},
       mapping_{std::move(mapping)},
       ring_{mapping_, tiled_, wafer.core, kv_crossbars},
-      routing_{model, routing} {
+      routing_{model, routing},
+      pipelining_{pipelining} {
   lay_out();
   const auto& senders = tiled_.of(is_latent(model_) ? Matrix::head_key : Matrix::qkv);
   const int latent = is_latent(model_) ? 1 : 0;
@@ -71,7 +73,7 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
     query_senders_.push_back(senders.query_senders_to(head));
   }
   check_packets();
-  window_ = largest_window();
+  find_window();
   if (window_ < kLeastWindow) {
     throw engine::InputError{
         "wafer.core",
@@ -102,6 +104,7 @@ void PipelinePlan::lay_out() {
                .home_stage = Stage::head,
                .tile_stage = Stage::head});
   assign_roles();
+  time_stations();
 }
 
 StationPlan PipelinePlan::station_of(int block, Matrix matrix) const {
@@ -249,25 +252,51 @@ SfuWork PipelinePlan::home_work(const StationPlan& station) const {
 /// first tile, the vectors of w tokens that it works on; a tile's output buffer holds what it makes of them.
 /// What experts give is added up as it comes, in 32 bits. Partial sums and the inputs of KV cores are small
 /// beside these and are left out, as are logits.
-int PipelinePlan::largest_window() const {
+void PipelinePlan::find_window() {
   constexpr int kBytesOfSum = 4;
   const auto& core = wafer_.core;
   const auto& experts = model_.experts;
-  std::int64_t window = kLargestWindow;
+  std::int64_t inputs = kLargestWindow, outputs = kLargestWindow;
   for (const auto& station : stations_) {
     const std::int64_t vector = station.group->rows;
     const std::int64_t input = station.vectors() * vector;
     const std::int64_t gathered =
         station.combines ? std::min(experts.per_token + experts.shared, kBytesOfSum) * vector : input;
     const std::int64_t residual = station.residual_from * vector;
-    window = std::min(window, core.input_buffer_bytes / (gathered + input + residual + station.latent));
+    inputs = std::min(inputs, core.input_buffer_bytes / (gathered + input + residual + station.latent));
     for (const auto& tile : station.group->tiles) {
       std::int64_t output = 4 * std::int64_t{tile.partial_columns};
       for (const auto& slice : tile.slices) output += slice.bytes;
-      if (output > 0) window = std::min(window, core.output_buffer_bytes / output);
+      if (output > 0) outputs = std::min(outputs, core.output_buffer_bytes / output);
     }
   }
-  return static_cast<int>(window);
+  window_ = static_cast<int>(std::min(inputs, outputs));
+  tightest_buffer_ = inputs <= outputs ? Buffer::input : Buffer::output;
+}
+
+void PipelinePlan::time_stations() {
+  for (std::size_t number = 0; number < stations_.size(); ++number) {
+    auto& station = stations_[number];
+    station.gather_time = gather_flits(number) * wafer_.noc.cycle;
+    for (const auto& tile : station.group->tiles)
+      station.pass_time = std::max(station.pass_time, wafer_.core.crossbar_pass(tile.busiest_rows));
+  }
+}
+
+/// Of what the tiles before send to a station's home core.
+std::int64_t PipelinePlan::gather_flits(std::size_t number) const {
+  if (number == 0) return wafer_.noc.flits(model_.hidden_size);
+  const auto& before = stations_[number - 1];
+  if (before.attends) {
+    return std::int64_t{kv_heads()} * wafer_.noc.flits(head_output_bytes(head()));
+  }
+  std::int64_t flits = 0;
+  for (const auto& tile : before.group->tiles) {
+    for (const auto& slice : tile.slices) flits += wafer_.noc.flits(slice.bytes);
+  }
+  if (before.group->experts > 0) flits = flits / before.group->experts * before.group->active;
+  flits += wafer_.noc.flits(before.passes_on);
+  return flits;
 }
 
 std::vector<int> PipelinePlan::pages_of_ring() const {

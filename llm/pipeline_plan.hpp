@@ -9,6 +9,7 @@
 #include "llm/expert_routing.hpp"
 #include "llm/kv_ring.hpp"
 #include "llm/mapping.hpp"
+#include "llm/message.hpp"
 #include "llm/model.hpp"
 #include "llm/stage.hpp"
 #include "llm/tiling.hpp"
@@ -41,6 +42,8 @@ struct StationPlan {
   int expected_packets = 0;              ///< until a token is complete here, with the residual
   Stage home_stage = Stage::layer_norm;  ///< of gathering and normalising
   Stage tile_stage = Stage::qkv;         ///< of its tiles
+  engine::Duration gather_time{};        ///< in which the vector passes the link to the home core
+  engine::Duration pass_time{};          ///< longest of its tiles' crossbar passes
   /// One, or one for each tile where multicast is by unicast. Of experts one after another.
   std::vector<wafer::MulticastTree> trees{};
 
@@ -50,7 +53,20 @@ struct StationPlan {
   }
   /// Vectors that a token has here: those of its experts in front of their down matrices.
   int vectors() const { return group->experts > 0 && matrix == Matrix::down ? group->active : 1; }
+  /// Of a token in the home core's buffer: what it gathers, and the residual that it adds.
+  std::int64_t bytes_of_token() const {
+    return (vectors() + (residual_from > 0 ? 1 : 0)) * std::int64_t{group->rows} + latent;
+  }
 };
+
+/// What moves from station to station as a whole.
+enum class Pipelining {
+  token,
+  sequence,  ///< all that enters of a sequence at once: its prompt, or one decoded token
+};
+
+/// A core's buffers, of which the smaller one bounds the tokens between two stations.
+enum class Buffer { input, output };
 
 /// What a core is used for. Numbers index the plan; -1 for none. A weight core may hold KV, too.
 struct CoreRole {
@@ -68,7 +84,8 @@ class PipelinePlan {
   /// @throws InputError  if a core's buffers are too small for the model's vectors
   PipelinePlan(const wafer::WaferModel& wafer, const ModelDescription& model, TiledModel tiled,
                Mapping mapping, const RoutingOptions& routing,
-               KvCrossbars kv_crossbars = KvCrossbars::of_kv_cores);
+               KvCrossbars kv_crossbars = KvCrossbars::of_kv_cores,
+               Pipelining pipelining = Pipelining::token);
   PipelinePlan(const PipelinePlan&) = delete;
   PipelinePlan& operator=(const PipelinePlan&) = delete;
 
@@ -93,6 +110,14 @@ class PipelinePlan {
   /// Tokens that a station may have sent on without hearing that the next one has sent them on: the credits
   /// by which no buffer ever overflows.
   int window() const { return window_; }
+  /// Which buffer makes it so small.
+  Buffer tightest_buffer() const { return tightest_buffer_; }
+  Pipelining pipelining() const { return pipelining_; }
+  /// Credits that a station needs, of which it takes one, for this token. One sequence at a time: the first
+  /// token of the next needs them all, so that nothing of the one before is on its way or waits to be begun.
+  int credits_for(const Token& token) const {
+    return pipelining_ == Pipelining::sequence && token.opens_batch() ? window_ : 1;
+  }
 
   int blocks() const { return llm::blocks(model_); }
   /// The cores of a block that hold KV: place i of the ring is core i.
@@ -121,7 +146,9 @@ class PipelinePlan {
   void add_station(StationPlan station);
   void assign_roles();
   void check_packets() const;
-  int largest_window() const;
+  void time_stations();
+  std::int64_t gather_flits(std::size_t station) const;
+  void find_window();
 
   const wafer::WaferModel& wafer_;
   const ModelDescription& model_;
@@ -135,7 +162,9 @@ class PipelinePlan {
   std::vector<std::uint16_t> index_in_die_;
   std::vector<int> head_input_senders_;
   std::vector<int> query_senders_;
+  Pipelining pipelining_;
   int window_ = 0;
+  Buffer tightest_buffer_ = Buffer::input;
 };
 
 }  // namespace ouro::llm

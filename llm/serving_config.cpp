@@ -42,11 +42,24 @@ bool is_static(const Config& config) {
   return config.at("serving.kv").as_choice({"dynamic", "static"}) == "static";
 }
 
+/// A limit on a prompt's tokens has no meaning where a prompt enters as a whole.
+int read_prompt_limit(const engine::Setting& setting, Pipelining pipelining) {
+  const auto limit = static_cast<int>(setting.as_int(0, kMaxTokens));
+  if (limit > 0 && pipelining == Pipelining::sequence)
+    throw setting.refusal("a prompt enters as a whole with serving.pipelining \"sequence\"", "0");
+  return limit;
+}
+
 }  // namespace
 
 KvCrossbars read_kv_crossbars(const Config& config) {
   const bool fragments = config.at("serving.kv_fragments").as_bool();
   return fragments && !is_static(config) ? KvCrossbars::left_by_weights_too : KvCrossbars::of_kv_cores;
+}
+
+Pipelining read_pipelining(const Config& config) {
+  const auto pipelining = config.at("serving.pipelining").as_choice({"token", "sequence"});
+  return pipelining == "token" ? Pipelining::token : Pipelining::sequence;
 }
 
 ServingOptions read_serving_options(const Config& config, const WorkloadOptions& workload,
@@ -68,8 +81,9 @@ ServingOptions read_serving_options(const Config& config, const WorkloadOptions&
   options.mix = read_mix(config);
   options.prefill_permille =
       static_cast<int>(std::lround(1000 * config.at("serving.prefill_share").as_number(0, 1)));
-  options.prefill_window = static_cast<int>(config.at("serving.prefill_window").as_int(0, kMaxTokens));
-  options.prefill_chunk = static_cast<int>(config.at("serving.prefill_chunk").as_int(0, kMaxTokens));
+  options.pipelining = read_pipelining(config);
+  options.prefill_window = read_prompt_limit(config.at("serving.prefill_window"), options.pipelining);
+  options.prefill_chunk = read_prompt_limit(config.at("serving.prefill_chunk"), options.pipelining);
   options.ttft_limit = read_limit(config.at("serving.ttft_limit"));
   options.tpot_limit = read_limit(config.at("serving.tpot_limit"));
   options.load = read_load(config, workload, summary);

@@ -2,6 +2,7 @@
 
 #include "engine/config.hpp"
 #include "llm/kv_ring.hpp"
+#include "llm/pipeline_plan.hpp"
 #include "llm/serving_controller.hpp"
 #include "llm/workload.hpp"
 
@@ -14,5 +15,8 @@ KvCrossbars read_kv_crossbars(const engine::Config& config);
 /// @throws InputError  for what is wrong in them
 ServingOptions read_serving_options(const engine::Config& config, const WorkloadOptions& workload,
                                     const WorkloadSummary& summary);
+
+/// serving.pipelining
+Pipelining read_pipelining(const engine::Config& config);
 
 }  // namespace ouro::llm

@@ -237,6 +237,7 @@ void ServingController::issue(Scheduler& scheduler) {
 }
 
 bool ServingController::issue_one(Scheduler& scheduler) {
+  if (entering_) return issue_batch(scheduler);
   if (options_.mix == Mix::decode_first) return issue_decode(scheduler) || issue_prefill(scheduler);
   if (options_.mix == Mix::prefill_first) return issue_prefill(scheduler) || issue_decode(scheduler);
   constexpr int kToken = 1000;
@@ -275,6 +276,15 @@ bool ServingController::issue_prefill(Scheduler& scheduler) {
   return true;
 }
 
+/// A batch enters without others in between; also of a sequence that was preempted meanwhile, since stations
+/// wait for all of it.
+bool ServingController::issue_batch(Scheduler& scheduler) {
+  const int slot = *entering_;
+  send_next_token(slot, scheduler);
+  if (!at(slot).draining) end_turn_of_prefill(slot);
+  return true;
+}
+
 /// If its prompt has entered, or its chunk and others wait.
 void ServingController::end_turn_of_prefill(int slot) {
   auto& sequence = at(slot);
@@ -301,6 +311,8 @@ void ServingController::send_next_token(int slot, Scheduler& scheduler) {
   if (position + 1 == sequence.known) token.flags |= Token::kSampled;
   if (position >= sequence.prefill_until) token.flags |= Token::kDecode;
   if (position > 0 && position == sequence.resumes_at) token.flags |= Token::kResumes;
+  token.flags |= batch_flags(slot, position);
+  entering_ = token.closes_batch() ? std::nullopt : std::optional{slot};
   ++sequence.in_flight;
   ++at_host_;
   ++totals_.tokens_issued;
@@ -309,6 +321,18 @@ void ServingController::send_next_token(int slot, Scheduler& scheduler) {
   Message message{.kind = MessageKind::issue};
   message.set_token(token);
   scheduler.send(kHostLp, Duration::zero(), message);
+}
+
+std::uint8_t ServingController::batch_flags(int slot, std::int32_t position) const {
+  const auto end = at(slot).prefill_until;
+  if (options_.pipelining == Pipelining::token || position >= end) return 0;
+  const bool follows = entering_ == slot;
+  const bool is_followed = position + 1 < end;
+  return static_cast<std::uint8_t>((follows ? Token::kFollows : 0) | (is_followed ? Token::kIsFollowed : 0));
+}
+
+bool ServingController::has_drained(int slot) const {
+  return at(slot).draining && at(slot).in_flight == 0 && entering_ != slot;
 }
 
 void ServingController::preempt(int slot, Scheduler& scheduler) {
@@ -320,7 +344,7 @@ void ServingController::preempt(int slot, Scheduler& scheduler) {
   timelines_.preemptions.add(scheduler.now(), 1);
   std::erase(decoding_, slot);
   std::erase(prefilling_, slot);
-  if (sequence.in_flight == 0) finish_preemption(slot, scheduler);
+  if (has_drained(slot)) finish_preemption(slot, scheduler);
 }
 
 void ServingController::finish_preemption(int slot, Scheduler& scheduler) {
@@ -362,7 +386,7 @@ void ServingController::retire(const Message& message, Scheduler& scheduler) {
   keep_computed(message.slot, static_cast<std::int32_t>(message.position), scheduler);
   if (message.token().sampled()) sampled(message.slot, when, scheduler);
   recovery_.count(when, totals_.tokens_retired, totals_.output_tokens);
-  if (sequence.draining && sequence.in_flight == 0) finish_preemption(message.slot, scheduler);
+  if (has_drained(message.slot)) finish_preemption(message.slot, scheduler);
 }
 
 void ServingController::sampled(int slot, Time when, Scheduler& scheduler) {

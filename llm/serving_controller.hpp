@@ -14,6 +14,7 @@
 #include "llm/foresight.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/message.hpp"
+#include "llm/pipeline_plan.hpp"
 #include "llm/waiting_requests.hpp"
 #include "llm/workload.hpp"
 
@@ -67,6 +68,7 @@ struct ServingOptions {
   std::int64_t reserved_context = 0;
   int max_running = 1024;  ///< sequences that hold KV at a time
   int entry_queue = 8;     ///< tokens that may wait at the host interface
+  Pipelining pipelining = Pipelining::token;
   Mix mix = Mix::decode_first;
   int prefill_permille = 500;
   int prefill_window = 0;  ///< prompt tokens of one sequence in the pipeline; 0 for no limit
@@ -144,11 +146,13 @@ class ServingController final : public engine::LogicalProcess {
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [options, kv, waiting, dies, foresight, recovery, requests, longest_context, preempted, sequences,
-           unused_slots, keys_of, keys, running, decoding, prefilling, prefill_credit, draining, at_host,
-           next_number, finished, recorded_in_flight, recorded, kv_tokens_held, totals, timelines] = *this;
+           unused_slots, keys_of, keys, running, decoding, prefilling, entering, prefill_credit, draining,
+           at_host, next_number, finished, recorded_in_flight, recorded, kv_tokens_held, totals, timelines] =
+        *this;
     engine::archive_fields(archive, kv, waiting, recovery, preempted, sequences, unused_slots, keys_of, keys,
-                           running, decoding, prefilling, prefill_credit, draining, at_host, next_number,
-                           finished, recorded_in_flight, recorded, kv_tokens_held, totals, timelines);
+                           running, decoding, prefilling, entering, prefill_credit, draining, at_host,
+                           next_number, finished, recorded_in_flight, recorded, kv_tokens_held, totals,
+                           timelines);
   }
 
   const KvController& kv() const { return kv_; }
@@ -223,9 +227,12 @@ class ServingController final : public engine::LogicalProcess {
   bool issue_one(engine::Scheduler& scheduler);
   bool issue_decode(engine::Scheduler& scheduler);
   bool issue_prefill(engine::Scheduler& scheduler);
+  bool issue_batch(engine::Scheduler& scheduler);
   void wait_to_decode(int slot);
   void wait_to_prefill(int slot);
   void end_turn_of_prefill(int slot);
+  /// What is issued of a prompt that moves as a whole.
+  std::uint8_t batch_flags(int slot, std::int32_t position) const;
   /// The newest running sequence of the last class.
   int victim() const;
   /// Pages for the sequence's next token, taken from the victim if need be.
@@ -233,6 +240,8 @@ class ServingController final : public engine::LogicalProcess {
   void send_next_token(int slot, engine::Scheduler& scheduler);
   void preempt(int slot, engine::Scheduler& scheduler);
   void finish_preemption(int slot, engine::Scheduler& scheduler);
+  /// Preempted, and nothing of it is under way, or would be waited for.
+  bool has_drained(int slot) const;
   void record_issue(const Token& token, engine::Time now);
   void record_retirement(const Token& token, engine::Time when);
   void retire(const Message& message, engine::Scheduler& scheduler);
@@ -280,6 +289,7 @@ class ServingController final : public engine::LogicalProcess {
   std::vector<int> running_;              ///< slots in the order of admission
   std::deque<int> decoding_;              ///< slots with a sampled token that has not entered, by class
   std::deque<int> prefilling_;            ///< slots with prompt tokens that have not entered, by class
+  std::optional<int> entering_;           ///< slot of a batch that has entered in part
   int prefill_credit_ = 0;                ///< of Mix::ratio, in thousandths of a token
   int draining_ = 0;
   int at_host_ = 0;  ///< tokens issued and not yet entered

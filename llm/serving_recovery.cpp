@@ -54,6 +54,7 @@ void ServingController::empty_pipeline(Scheduler& scheduler) {
   recorded_in_flight_.clear();
   decoding_.clear();
   prefilling_.clear();
+  entering_.reset();
   const auto running = running_;  // in the order of admission
   for (const int slot : running) give_up_tokens_of(slot, scheduler);
 }

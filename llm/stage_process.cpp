@@ -30,7 +30,6 @@ StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTimi
                          .before = number == 0 ? kHostLp : lp_of(number - 1),
                          .after = number == last ? kHostLp : lp_of(number + 1),
                          .coming = boost::circular_buffer<Coming>(window),
-                         .ready = boost::circular_buffer<Token>(window),
                          .credits = boost::circular_buffer<Time>(window, Time{})});
     stations_.back().passes_free.resize(static_cast<std::size_t>(std::max(station.group->experts, 1)));
     if (station.routes)
@@ -69,6 +68,8 @@ engine::Channels StageProcess::channels() const {
     const auto notice = least.home_way - Duration{1};
     add(station.after, is_last ? passage.to_next : std::min(least.first_output, notice));
     add(station.before, is_last ? std::min(passage.credit, timing_.retirement().credit) : least.credit);
+    if (plan_.pipelining() == Pipelining::sequence)
+      add(station.before, timing_.station(station.number).credit);
     if (is_last) add(kControllerLp, control_latency_);
   }
   const auto& wafer = plan_.wafer();
@@ -101,7 +102,7 @@ void StageProcess::handle(const engine::Event& event, engine::Scheduler& schedul
       break;
     case MessageKind::stage_credit: {
       auto& station = *find(message.station);
-      station.credits.push_back(event.time);
+      take_credit_back(station, event.time);
       launch_ready_tokens(station);
       break;
     }
@@ -135,8 +136,8 @@ void StageProcess::expect(Station& station, const Coming& coming) {
     if (late.number == coming.token.number) station.coming.back().last += late.by;
   }
   std::erase_if(station.late, [&](const Late& late) { return late.number <= coming.token.number; });
-  const auto& timing = timing_.station(station.number);
-  const Time last = std::max(station.coming.back().last, station.link_free + timing.gather);
+  const auto gather = station_plan(station.number).gather_time;
+  const Time last = std::max(station.coming.back().last, station.link_free + gather);
   Message message{.kind = MessageKind::stage_ready, .station = static_cast<std::uint16_t>(station.number)};
   message.set_token(coming.token);
   scheduler_->send_at(scheduler_->self(), last + timing_.home_time(station.number), message);
@@ -178,12 +179,12 @@ void StageProcess::say_later(Station& station, const Launched& launched, Duratio
 
 /// What comes over the link to the home core from before `before` on, in its order.
 void StageProcess::place_on_link(Station& station, Time before) {
-  const auto gather = timing_.station(station.number).gather;
+  const auto gather = station_plan(station.number).gather_time;
   const auto home = timing_.home_time(station.number);
   for (auto& coming : station.coming) {
     if (coming.placed) continue;
     if (coming.first >= before) return;
-    station.link_free = std::max(coming.last, station.link_free + gather);
+    station.link_free = coming.whole = std::max(coming.last, station.link_free + gather);
     station.sfu_free = coming.last = std::max(station.link_free, station.sfu_free) + home;
     coming.placed = true;
   }
@@ -203,7 +204,9 @@ void StageProcess::take_ready(Station& station) {
     station_log_.enter(station.number, number, coming.first);
     station_log_.gather(station.number, number, coming.last - timing_.home_time(station.number), coming.last);
   }
-  station.ready.push_back(coming.token);
+  station.ready.add({coming.token, coming.first, coming.whole, scheduler_->now()});
+  if (!coming.token.closes_batch())
+    give_credit_back(station, coming.token, timing_.station(station.number).credit);
   launch_ready_tokens(station);
 }
 
@@ -223,24 +226,51 @@ void StageProcess::wake(Station& station, Time when) {
 
 void StageProcess::launch_ready_tokens(Station& station) {
   const Time now = scheduler_->now();
-  while (!station.ready.empty()) {
-    const Token token = station.ready.front();
+  while (const auto* next = station.ready.next()) {
     if (station.attends) {
-      const Time free = kv_cores_free(station, place(station, token));
-      if (free > now) return wake(station, free);
+      const Time free = kv_cores_free(station, place(station, next->token));
+      if (free > now) {
+        station.waits.kv_since = std::min(station.waits.kv_since, now);
+        return wake(station, free);
+      }
     }
-    const bool needs = needs_credit(station, token);
-    if (needs && (station.credits.empty() || station.credits.front() > now)) {
-      if (!station.blocked_since) station.blocked_since = now;
-      if (!station.credits.empty()) wake(station, station.credits.front());
-      return;
-    }
-    if (needs) station.credits.pop_front();
-    if (station.blocked_since) station.use.stalled += now - *station.blocked_since;
-    station.blocked_since.reset();
-    station.ready.pop_front();
-    launch(station, token);
+    if (needs_credit(station, next->token) && waits_for_credit(station, next->token)) return;
+    count_launch(station, *next);
+    launch(station, station.ready.pop().token);
   }
+}
+
+/// From when a token has the credits that it needs; nothing if some are not on their way.
+std::optional<Time> StageProcess::credits_from(const Station& station, const Token& token) const {
+  const auto needed = static_cast<std::size_t>(plan_.credits_for(token));
+  if (station.credits.size() < needed) return std::nullopt;
+  return station.credits[needed - 1];
+}
+
+/// Takes a credit if there are enough.
+bool StageProcess::waits_for_credit(Station& station, const Token& token) {
+  const Time now = scheduler_->now();
+  const auto from = credits_from(station, token);
+  if (from && *from <= now) {
+    station.credits.pop_front();
+    return false;
+  }
+  station.waits.credit_since = std::min(station.waits.credit_since, now);
+  if (from) wake(station, *from);
+  return true;
+}
+
+void StageProcess::take_credit_back(Station& station, Time from) {
+  station.credits.insert(std::upper_bound(station.credits.begin(), station.credits.end(), from), from);
+}
+
+void StageProcess::count_launch(Station& station, const ReadyToken& next) {
+  const Time now = scheduler_->now();
+  const auto coming = std::count_if(station.coming.begin(), station.coming.end(),
+                                    [now](const Coming& token) { return token.first <= now; });
+  station.use.launch(next, static_cast<std::int64_t>(station.ready.size()) + coming, station.waits,
+                     station_plan(station.number), needs_credit(station, next.token), now);
+  station.waits = {};
 }
 
 ExpertRouting::Choice StageProcess::choose_experts(Station& station, const Token& token) {
@@ -261,7 +291,6 @@ void StageProcess::launch(Station& station, const Token& token) {
                                                : timing_.station(station.number);
   const std::int64_t context = std::int64_t{token.position} + 1;
   const Time now = scheduler_->now();
-  ++station.use.tokens;
   if (station_log_.records(token.number))
     station_log_.launch(station.number, token.number, kv_.request_of(token.slot), now);
 
@@ -287,7 +316,7 @@ void StageProcess::launch(Station& station, const Token& token) {
     if (timing.multicast > Duration{}) station.link_free = own + timing.multicast;
     station.sends_free = sent + timing.sends;
     for (const int expert : working)
-      station.passes_free[static_cast<std::size_t>(expert)] = start + timing.pass;
+      station.passes_free[static_cast<std::size_t>(expert)] = start + plan.pass_time;
     last += start - now + std::max(late - timing.home_slack, Duration{});
     hold_up_home_outputs(station, station.sends_free);
     station.launched.push_back({token, start + passage.home_output + late,
@@ -301,7 +330,7 @@ void StageProcess::launch(Station& station, const Token& token) {
   } else {
     send_candidates(token, last);
   }
-  give_credit_back(station, token, sent - now + passage.credit);
+  if (token.opens_batch()) give_credit_back(station, token, sent - now + passage.credit);
 }
 
 /// Tokens whose heads lie on the same cores follow each other as these cores allow.
@@ -366,8 +395,9 @@ void StageProcess::send_candidates(const Token& token, Duration last) {
 
 void StageProcess::give_credit_back(const Station& station, const Token& token, Duration delay) {
   if (auto* before = find(station.number - 1); before != nullptr) {
-    before->credits.push_back(scheduler_->now() + delay);
-    if (before->blocked_since) wake(*before, before->credits.front());
+    take_credit_back(*before, scheduler_->now() + delay);
+    if (before->waits.credit_since == engine::kNever) return;
+    if (const auto from = credits_from(*before, before->ready.next()->token)) wake(*before, *from);
     return;
   }
   Message message{.kind = MessageKind::stage_credit};

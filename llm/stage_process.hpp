@@ -7,6 +7,7 @@
 
 #include "llm/die.hpp"
 #include "llm/kv_controller.hpp"
+#include "llm/ready_tokens.hpp"
 #include "llm/stage_timing.hpp"
 
 namespace ouro::llm {
@@ -49,14 +50,15 @@ class StageProcess final : public Die {
   /// A token that is gathered at a station.
   struct Coming {
     Token token;
-    engine::Time first;   ///< when its first part takes the link to the home core
-    engine::Time last;    ///< when its last part is there; once placed, when it is ready
-    bool placed = false;  ///< on that link
+    engine::Time first;    ///< when its first part takes the link to the home core
+    engine::Time last;     ///< when its last part is there; once placed, when it is ready
+    bool placed = false;   ///< on that link
+    engine::Time whole{};  ///< once placed: when its last part has passed that link
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, begin, end, is_placed] = *this;
-      engine::archive_fields(archive, of, begin, end, is_placed);
+      auto& [of, begin, end, is_placed, all] = *this;
+      engine::archive_fields(archive, of, begin, end, is_placed, all);
     }
   };
   /// A token whose outputs the home core's tile has still to send.
@@ -89,16 +91,16 @@ class StageProcess final : public Die {
     engine::LpId before;  ///< where the station before is, or the host
     engine::LpId after;   ///< where the next station is, or the host
     boost::circular_buffer<Coming> coming;
-    boost::circular_buffer<Token> ready;
-    boost::circular_buffer<engine::Time> credits;  ///< from when each may be used
-    engine::Time link_free{};                      ///< to the home core
-    engine::Time sfu_free{};                       ///< of the home core
-    engine::Time sends_free{};                     ///< the link from the home core, of what launches send
-    std::vector<engine::Time> passes_free{};       ///< the crossbars of its tiles, by expert
-    engine::Time woken_at{};                       ///< a wake-up is under way
-    engine::Time last_first{};      ///< when the last token's first part is at the next station
-    std::uint32_t next_number = 0;  ///< of the token that is to come next
-    std::optional<engine::Time> blocked_since{};
+    boost::circular_buffer<engine::Time> credits;  ///< from when each may be used, in order
+    ReadyTokens ready{};
+    engine::Time link_free{};                 ///< to the home core
+    engine::Time sfu_free{};                  ///< of the home core
+    engine::Time sends_free{};                ///< the link from the home core, of what launches send
+    std::vector<engine::Time> passes_free{};  ///< the crossbars of its tiles, by expert
+    engine::Time woken_at{};                  ///< a wake-up is under way
+    engine::Time last_first{};                ///< when the last token's first part is at the next station
+    std::uint32_t next_number = 0;            ///< of the token that is to come next
+    StationTimes::Waits waits{};              ///< of the token that leaves next
     std::vector<Launched> launched{};
     std::vector<Late> late{};  ///< of tokens that do not come yet
     StationUse use{};
@@ -108,10 +110,10 @@ class StageProcess final : public Die {
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, at_heads, previous, following, gathered, gathered_whole, may_use, link, sfu, sends, passes,
-             woken, first, next, blocked, sent, delayed, used, by_slot, kv] = *this;
-      engine::archive_fields(archive, gathered, gathered_whole, may_use, link, sfu, sends, passes, woken,
-                             first, next, blocked, sent, delayed, used, by_slot, kv);
+      auto& [of, at_heads, previous, following, gathered, may_use, gathered_whole, link, sfu, sends, passes,
+             woken, first, next, missing, sent, delayed, used, by_slot, kv] = *this;
+      engine::archive_fields(archive, gathered, may_use, gathered_whole, link, sfu, sends, passes, woken,
+                             first, next, missing, sent, delayed, used, by_slot, kv);
     }
   };
 
@@ -128,6 +130,10 @@ class StageProcess final : public Die {
   void wake(Station& station, engine::Time when);
   void launch_ready_tokens(Station& station);
   bool needs_credit(const Station& station, const Token& token) const;
+  std::optional<engine::Time> credits_from(const Station& station, const Token& token) const;
+  bool waits_for_credit(Station& station, const Token& token);
+  void take_credit_back(Station& station, engine::Time from);
+  void count_launch(Station& station, const ReadyToken& next);
   void launch(Station& station, const Token& token);
   engine::Time kv_cores_free(const Station& station, const HeadsAtBlock& heads) const;
   void use_kv_cores(Station& station, const HeadsAtBlock& heads, std::int64_t context);

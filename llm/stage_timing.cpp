@@ -105,31 +105,13 @@ StageTiming::Station StageTiming::measure(int number, const Token& token, const 
   const auto vector = noc.flits(plan.group->rows) * noc.cycle;
   const bool home_works = station.passage.home_output > Duration{};
   station.multicast = home_works ? vector : Duration{};
-  station.gather = gather_flits(number) * noc.cycle;
   const auto trees = static_cast<std::int64_t>(plan.trees_at_once()) * std::max(plan.group->active, 1);
   const auto beside = noc.flits(plan.passes_on) + (plan.attends ? noc.flits(plan.latent) : 0);
   const int residuals = plan.residual_to > 0 ? 1 : 0;
   const auto credit = noc.cycle;
   station.sends = (trees + residuals) * vector + beside * noc.cycle + credit;
-  for (const auto& tile : plan.group->tiles)
-    station.pass = std::max(station.pass, plan_.wafer().core.crossbar_pass(tile.busiest_rows));
+  station.credit = lone_.credit(number);
   return station;
-}
-
-/// Of what the tiles before send to a station's home core.
-std::int64_t StageTiming::gather_flits(int number) const {
-  if (number == 0) return plan_.wafer().noc.flits(plan_.model().hidden_size);
-  const auto& before = plan_.stations()[static_cast<std::size_t>(number) - 1];
-  if (before.attends) {
-    return std::int64_t{plan_.kv_heads()} * plan_.wafer().noc.flits(head_output_bytes(plan_.head()));
-  }
-  std::int64_t flits = 0;
-  for (const auto& tile : before.group->tiles) {
-    for (const auto& slice : tile.slices) flits += plan_.wafer().noc.flits(slice.bytes);
-  }
-  if (before.group->experts > 0) flits = flits / before.group->experts * before.group->active;
-  flits += plan_.wafer().noc.flits(before.passes_on);
-  return flits;
 }
 
 HeadsAtBlock StageTiming::place_heads(int qkv, const Token& token, const KvController& kv) {

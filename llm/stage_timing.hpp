@@ -52,10 +52,9 @@ class StageTiming {
 
   struct Station {
     Passage passage;               ///< QKV: of a first token, in the first place of the ring
-    engine::Duration gather{};     ///< in which the vector passes the link to the home core
     engine::Duration multicast{};  ///< in which the home core's own tile gets it over the same link
     engine::Duration sends{};      ///< in which what a launch sends passes the link from the home core
-    engine::Duration pass{};       ///< longest of its tiles' crossbar passes
+    engine::Duration credit{};     ///< until the station before has a credit that is sent alone
     /// By which the home core's own tile may get it later than the others with no effect on the next station.
     engine::Duration home_slack{};
     /// Least time from when the home core's tile has its outputs until the next station has them.
@@ -108,7 +107,6 @@ class StageTiming {
  private:
   void tabulate_attention(std::int64_t longest_context, int page_tokens);
   Station measure(int number, const Token& token, const KvController& kv);
-  std::int64_t gather_flits(int number) const;
 
   const PipelinePlan& plan_;
   LoneToken lone_;

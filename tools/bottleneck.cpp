@@ -77,7 +77,9 @@ Sentence stalled_stage(const ResultsReader& run) {
   const auto station = static_cast<std::size_t>(stalled.rend() - last) - 1;
   const auto slow = std::min(station + 1, stalled.size() - 1);
   return fmt::format(
-      "{}: the home core before it had a token ready and no room ahead for {:.0f} % of the makespan",
+      "the slowest stage, {}: the home core before it had a token ready and no room ahead for {:.0f} % of "
+      "the "
+      "makespan",
       StationNames{run}.name(static_cast<std::int64_t>(slow), static_cast<std::int64_t>(stalled.size())),
       100 * static_cast<double>(stalled[station]) / makespan_of(run));
 }

@@ -144,6 +144,28 @@ void add_use(Figures& figures, const ResultsReader& run, double makespan_ps) {
   figures.add("mean_link_use_percent", 100 * flits * cycle / makespan_ps / links);
 }
 
+/// Of all home cores: what they are doing, and what lies in their buffers.
+void add_stations(Figures& figures, const ResultsReader& run, double makespan_ps) {
+  const auto states = run.read_texts("/stages/state_names");
+  const auto times = run.read<std::int64_t>("/stages/home_state_ps");
+  const auto bytes = run.read<std::int64_t>("/stages/home_token_bytes");
+  const auto peak = run.read<std::int64_t>("/stages/home_tokens_peak");
+  const auto held = run.read<std::int64_t>("/stages/home_tokens_held_ps");
+  const auto stations = static_cast<double>(bytes.size());
+  for (std::size_t state = 0; state < states.size(); ++state) {
+    double time = 0;
+    for (std::size_t i = state; i < times.size(); i += states.size()) time += static_cast<double>(times[i]);
+    figures.add(fmt::format("station_{}_percent", states[state]), 100 * time / stations / makespan_ps);
+  }
+  double most = 0, mean = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    most += static_cast<double>(peak[i]) * static_cast<double>(bytes[i]);
+    mean += static_cast<double>(held[i]) * static_cast<double>(bytes[i]);
+  }
+  figures.add("activation_peak_mb", 1e-6 * most);
+  figures.add("activation_mean_mb", 1e-6 * mean / makespan_ps);
+}
+
 void add_kv(Figures& figures, const ResultsReader& run) {
   const auto used = run.read<std::int64_t>("/kv/pages_used");
   const auto most = used.empty() ? 0 : *std::max_element(used.begin(), used.end());
@@ -319,6 +341,7 @@ Figures read_figures(const ResultsReader& run) {
     add_limits(figures, run, 1e-12 * makespan_ps);
     add_energy(figures, run, 1e-12 * makespan_ps);
     add_use(figures, run, makespan_ps);
+    add_stations(figures, run, makespan_ps);
     add_kv(figures, run);
     add_failures(figures, run, 1e-12 * makespan_ps);
     figures.add("bottleneck", find_bottleneck(run));

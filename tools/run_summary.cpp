@@ -95,6 +95,18 @@ class Lines {
           number("kv_pages_peak_percent"), number("preemptions"), number("recomputed_tokens"));
   }
 
+  void print_stations() {
+    print("stations",
+          "passes {:.3g} %, home {:.3g} %; waiting: no token {:.3g} %, network {:.3g} %, sequence {:.3g} %, "
+          "credit {:.3g} %, KV write {:.3g} %",
+          number("station_passes_percent"), number("station_home_percent"),
+          number("station_no_token_percent"), number("station_network_percent"),
+          number("station_sequence_percent"), number("station_credit_percent"),
+          number("station_kv_write_percent"));
+    print("activations", "{:.4g} MB in the buffers of all stations at most, {:.4g} MB on average",
+          number("activation_peak_mb"), number("activation_mean_mb"));
+  }
+
   void print_prefix_cache() {
     if (number("cached_tokens") == 0) return;
     print("prefix cache", "{:.0f} tokens of KV found, {:.0f} prompt tokens asked for",
@@ -154,6 +166,7 @@ void print_summary(std::ostream& out, const Figures& figures) {
   lines.print_limits();
   lines.print_energy();
   lines.print_use();
+  lines.print_stations();
   lines.print_prefix_cache();
   lines.print_failures();
   lines.print_bottleneck();

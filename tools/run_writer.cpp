@@ -399,28 +399,64 @@ void RunWriter::write_stages(const llm::System& system, const RunStatistics& sta
       {"/stages/busy_core_ps", "ps",
        "sum over cores of the time in crossbars and SFUs, by block (LM head last) and stage"},
       statistics.stage_busy, {llm::kStageCount});
-  const auto stations = experiment_.plan->stations().size();
-  std::vector<std::int64_t> tokens(stations), stalled(stations);
+  write_stations(system);
+}
+
+void RunWriter::write_stations(const llm::System& system) {
+  constexpr auto kStates = llm::kStationStates;
+  const auto& stations = experiment_.plan->stations();
+  std::vector<std::int64_t> tokens(stations.size()), stalled(stations.size()), held(stations.size()),
+      held_ps(stations.size()), bytes(stations.size()), homes(stations.size()),
+      times(stations.size() * kStates);
+  const auto& totals = system.controller().totals();
   for (const auto* die : system.dies()) {
-    for (std::size_t station = 0; station < stations; ++station) {
+    for (std::size_t station = 0; station < stations.size(); ++station) {
       const auto* use = die->station_use(static_cast<int>(station));
       if (use == nullptr) continue;
       tokens[station] += use->tokens;
       stalled[station] += use->stalled.count();
+      held[station] = std::max(held[station], use->held.most);
+      held_ps[station] += use->held.time.count();
+      const auto of_die = use->times.between(totals.first_arrival, totals.last_done);
+      for (std::size_t state = 0; state < kStates; ++state)
+        times[station * kStates + state] += of_die[state].count();
+      ++homes[station];
     }
   }
-  MPI_Allreduce(MPI_IN_PLACE, tokens.data(), static_cast<int>(tokens.size()), MPI_INT64_T, MPI_SUM, comm_);
-  MPI_Allreduce(MPI_IN_PLACE, stalled.data(), static_cast<int>(stalled.size()), MPI_INT64_T, MPI_SUM, comm_);
+  for (auto* column : {&tokens, &stalled, &held_ps, &homes, &times})
+    MPI_Allreduce(MPI_IN_PLACE, column->data(), static_cast<int>(column->size()), MPI_INT64_T, MPI_SUM,
+                  comm_);
+  MPI_Allreduce(MPI_IN_PLACE, held.data(), static_cast<int>(held.size()), MPI_INT64_T, MPI_MAX, comm_);
+  // a station that went to another die after a failure has no tokens on the others
+  for (std::size_t station = 0; station < stations.size(); ++station) {
+    times[station * kStates + static_cast<std::size_t>(llm::StationState::no_token)] -=
+        (homes[station] - 1) * (totals.last_done - totals.first_arrival).count();
+  }
+  std::ranges::transform(stations, bytes.begin(), &llm::StationPlan::bytes_of_token);
   write_whole<std::int64_t>(
       {"/stages/home_tokens", "token", "tokens sent on by each home core, in the order of home_names"},
       tokens);
   std::vector<std::string> home_names;
-  home_names.reserve(stations);
-  for (const auto& station : experiment_.plan->stations()) home_names.push_back(name_of(station));
+  home_names.reserve(stations.size());
+  for (const auto& station : stations) home_names.push_back(name_of(station));
   file_.write_strings({"/stages/home_names", "1", "matrices that each home core gathers for"}, home_names);
   write_whole<std::int64_t>({"/stages/home_stalled_ps", "ps",
                              "time in which a home core had a token ready and the next buffers were full"},
                             stalled);
+  file_.write_strings({"/stages/state_names", "1", "meaning of the second index of home_state_ps"},
+                      names(llm::kStationStateNames));
+  write_whole<std::int64_t>({"/stages/home_state_ps", "ps",
+                             "what the makespan went into, by home core and state; each moment counts once"},
+                            times, {kStates});
+  write_whole<std::int64_t>({"/stages/home_tokens_peak", "token",
+                             "most tokens in a home core's buffer: begun to come and not sent on"},
+                            held);
+  write_whole<std::int64_t>(
+      {"/stages/home_tokens_held_ps", "ps", "sum over tokens of their time in a home core's buffer"},
+      held_ps);
+  write_whole<std::int64_t>({"/stages/home_token_bytes", "B", "of a token in a home core's buffer"}, bytes);
+  const bool is_input = experiment_.plan->tightest_buffer() == llm::Buffer::input;
+  file_.set_attribute("/stages", "credit_bound_by", std::string{is_input ? "input buffer" : "output buffer"});
 }
 
 void RunWriter::write_experts(const llm::System& system) {

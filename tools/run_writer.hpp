@@ -44,6 +44,7 @@ class RunWriter {
   void write_packets(const llm::System& system);
   void write_stages(const llm::System& system, const RunStatistics& statistics);
   void write_failures(const llm::System& system);
+  void write_stations(const llm::System& system);
   void write_experts(const llm::System& system);
   void write_energy(const RunStatistics& statistics);
   void write_kv(const llm::ServingController& controller, const RunStatistics& statistics);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <tuple>
 
 #include "llm/system.hpp"
 #include "tests/llm/toy.hpp"
@@ -28,18 +29,20 @@ std::map<engine::LpId, std::string> states_of(const engine::Region& region) {
 
 /// 20 pages of 128 tokens, 10 for each of two heads: longer sequences preempt each other, and heads go on on
 /// other cores.
-std::unique_ptr<const llm::Experiment> crowded_wafer(const std::string& fidelity) {
+std::unique_ptr<const llm::Experiment> crowded_wafer(const std::string& fidelity,
+                                                     const std::string& pipelining) {
   return read_toy({.layers = 2},
                   {"wafer.die_columns=3", "wafer.die_rows=2", "wafer.core_columns=3", "wafer.core_rows=3",
                    "wafer.core.crossbars=2", "wafer.core.crossbar_rows=128", "workload.lengths=fixed",
                    "workload.prompt_tokens=100", "workload.output_tokens=200", "workload.requests=12",
-                   "serving.admission_threshold=0", "wafer.noc.fidelity=" + fidelity});
+                   "serving.admission_threshold=0", "wafer.noc.fidelity=" + fidelity,
+                   "serving.pipelining=" + pipelining});
 }
 
-class States : public ::testing::TestWithParam<std::string> {};
+class States : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(States, GoOnFromAnyMomentToTheSameEnd) {
-  const auto experiment = crowded_wafer(GetParam());
+  const auto experiment = crowded_wafer(std::get<0>(GetParam()), std::get<1>(GetParam()));
   const std::vector<int> all_here(6, 0);
   llm::System whole{*experiment, 0, 1, all_here};
   whole.region().run_before(engine::kNever);
@@ -62,7 +65,9 @@ TEST_P(States, GoOnFromAnyMomentToTheSameEnd) {
   EXPECT_EQ(states_of(cut->region()), last_states) << "energies, timelines, histograms or uses differ";
 }
 
-INSTANTIATE_TEST_SUITE_P(Fidelities, States, ::testing::Values("packet", "stage"));
+INSTANTIATE_TEST_SUITE_P(Fidelities, States,
+                         ::testing::Combine(::testing::Values("packet", "stage"),
+                                            ::testing::Values("token", "sequence")));
 
 }  // namespace
 }  // namespace ouro::tests

@@ -322,7 +322,7 @@ class Bottleneck(ProgramTest):
 
         for change, begin in ((nothing, "ffn: the pipeline is full"), (empty_pipeline, "too few tokens under way: 5.0 on"),
                               (late_arrivals, "arrivals: the last request came after 85 %"),
-                              (stall, "down of block 1: the home core before it had a token ready"),
+                              (stall, "the slowest stage, down of block 1: the home core before it had a token ready"),
                               (queue, "admission: requests waited for 50 % of their time"),
                               (full_memory, "KV memory: up to 100 % of its pages were in use"),
                               (preempted, "KV memory: ")):
