@@ -17,7 +17,6 @@ using Sentence = std::optional<std::string>;
 
 constexpr double kMuchRecomputed = 0.05;
 constexpr double kMuchQueued = 0.1;
-constexpr double kNearlyFull = 0.9;
 constexpr double kOftenStalled = 0.25;
 constexpr double kLateArrival = 0.8;
 constexpr double kHalfEmpty = 0.5;
@@ -45,25 +44,30 @@ double queued_share(const ResultsReader& run) {
   return queued / (sum(request_column(run, "done_ps")) - arrivals);
 }
 
+/// A request waits for admission for want of KV pages or, where that many run, of a place among the running.
 Sentence kv_or_admission(const ResultsReader& run) {
   const double recomputed = sum(request_column(run, "recomputed_tokens")) /
                             static_cast<double>(run.attribute("/", "tokens_processed"));
   const double queued = queued_share(run);
   const double pages = largest(run.read<std::int64_t>("/kv/pages_used")) /
                        static_cast<double>(run.attribute("/kv", "pages_total"));
-  if (recomputed >= kMuchRecomputed || (queued >= kMuchQueued && pages >= kNearlyFull)) {
+  const double running = largest(run.read<std::int64_t>("/timeline/sequences_running"));
+  const auto places = run.attribute("/kv", "sequences_at_most");
+  const bool had_places = running < static_cast<double>(places);
+  if (recomputed >= kMuchRecomputed || (queued >= kMuchQueued && had_places)) {
     return fmt::format(
-        "KV memory: up to {:.0f} % of its pages were in use, requests waited for {:.0f} % of their time to "
-        "be "
-        "admitted, and {:.0f} % of the tokens were computed again after a preemption",
-        100 * pages, 100 * queued, 100 * recomputed);
+        "KV memory: up to {:.0f} % of its pages were in use, by up to {:.0f} sequences at a time; requests "
+        "waited "
+        "for {:.0f} % of their time to be admitted, and {:.0f} % of the tokens were computed again after a "
+        "preemption",
+        100 * pages, running, 100 * queued, 100 * recomputed);
   }
   if (queued < kMuchQueued) return {};
   return fmt::format(
-      "admission: requests waited for {:.0f} % of their time to be admitted, while at most {:.0f} % of the "
-      "KV "
-      "pages were in use",
-      100 * queued, 100 * pages);
+      "admission: requests waited for {:.0f} % of their time to be admitted, since {} sequences ran, which "
+      "is "
+      "serving.max_running, while at most {:.0f} % of the KV pages were in use",
+      100 * queued, places, 100 * pages);
 }
 
 /// Tokens wait in front of what is slow: the last home core that is often held up stands right before it.
@@ -112,6 +116,25 @@ Sentence few_tokens(const ResultsReader& run) {
       under_way, stations, 1e-9 * each);
 }
 
+/// Where a station takes a sequence at a time, its bubbles say whether there are enough.
+Sentence few_sequences(const ResultsReader& run) {
+  if (run.attribute("/stages", "one_sequence_a_station") == 0) return {};
+  const auto names = run.read_texts("/stages/state_names");
+  const auto times = run.read<std::int64_t>("/stages/home_state_ps");
+  const auto state =
+      static_cast<std::size_t>(std::find(names.begin(), names.end(), "no_token") - names.begin());
+  double bubbles = 0;
+  for (std::size_t i = state; i < times.size(); i += names.size()) bubbles += static_cast<double>(times[i]);
+  const auto stations = static_cast<double>(times.size() / names.size());
+  const double share = bubbles / stations / makespan_of(run);
+  if (share < kHalfEmpty) return {};
+  return fmt::format(
+      "too few sequences: each of {:.0f} home cores takes one at a time, and had nothing of a next one for "
+      "{:.0f} % "
+      "of the makespan on average",
+      stations, 100 * share);
+}
+
 std::string busiest_stage(const ResultsReader& run) {
   const auto names = run.read_texts("/stages/names");
   const auto busy = run.read<std::int64_t>("/stages/busy_core_ps");
@@ -126,7 +149,7 @@ std::string busiest_stage(const ResultsReader& run) {
 }  // namespace
 
 std::string find_bottleneck(const ResultsReader& run) {
-  for (const auto& rule : {kv_or_admission, stalled_stage, arrivals, few_tokens}) {
+  for (const auto& rule : {kv_or_admission, stalled_stage, arrivals, few_sequences, few_tokens}) {
     if (const auto sentence = rule(run)) return *sentence;
   }
   return busiest_stage(run);

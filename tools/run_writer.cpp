@@ -455,6 +455,8 @@ void RunWriter::write_stations(const llm::System& system) {
       {"/stages/home_tokens_held_ps", "ps", "sum over tokens of their time in a home core's buffer"},
       held_ps);
   write_whole<std::int64_t>({"/stages/home_token_bytes", "B", "of a token in a home core's buffer"}, bytes);
+  const bool by_sequence = experiment_.plan->pipelining() == llm::Pipelining::sequence;
+  file_.set_attribute("/stages", "one_sequence_a_station", std::int64_t{by_sequence ? 1 : 0});
   const bool is_input = experiment_.plan->tightest_buffer() == llm::Buffer::input;
   file_.set_attribute("/stages", "credit_bound_by", std::string{is_input ? "input buffer" : "output buffer"});
 }
@@ -585,6 +587,7 @@ void RunWriter::write_kv(const llm::ServingController& controller, const RunStat
   };
   const auto& kv = controller.kv();
   file_.set_attribute("/kv", "pages_total", experiment_.make_kv_controller().pages_total());
+  file_.set_attribute("/kv", "sequences_at_most", std::int64_t{experiment_.serving.max_running});
   file_.set_attribute("/kv", "page_tokens", std::int64_t{kv.page_tokens()});
   file_.set_attribute("/kv", "heads", std::int64_t{experiment_.plan->kv_heads()});
   write("pages_used", "1",

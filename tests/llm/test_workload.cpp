@@ -532,7 +532,7 @@ TEST(LengthHistogram, RefusesBrokenRowsWithFileAndLine) {
 
 TEST(LengthHistogram, ComesWithTheProgramOrFromAFile) {
   EXPECT_EQ(refusal_of([] { load_length_histogram("chatter"); }),
-            "no shipped length histogram 'chatter'; there are chat; a file of yours ends in .csv");
+            "no shipped length histogram 'chatter'; there are chat, wikitext2; a file of yours ends in .csv");
   const auto file = write_file("mine.csv", "quantity,from,to,weight\nprompt,3,3,1\noutput,4,4,1\n");
   EXPECT_EQ(load_length_histogram(file).prompt.draw({}), 3);
 }

@@ -78,6 +78,16 @@ class Serving(ProgramTest):
         self.write("trace.csv", "arrival_s,prompt_tokens,output_tokens\n" + rows.replace(",1\n", "\n").replace(",0\n", "\n"))
         self.assertGreater(self.requests(*SMALL_KV)["admitted_ps"][8], pressed["admitted_ps"][8])
 
+    def test_only_tokens_that_were_computed_are_computed_again(self):
+        self.experiment(FIXED.format(100, 60, 20))
+        table = self.requests(*SMALL_KV, *assign("output.record_token_every=1"))
+        with h5py.File(self.path / "out.h5") as result:
+            computed = np.bincount(result["tokens/request"][()], minlength=20)
+        once = table["prompt_tokens"] + table["output_tokens"] - 1
+        self.assertEqual((computed - once).tolist(), table["recomputed_tokens"].tolist())
+        # some were preempted before they had begun
+        self.assertTrue(np.any((table["preemptions"] > 0) & (table["recomputed_tokens"] == 0)))
+
     def test_users_in_closed_loop_ask_again_when_they_are_answered(self):
         self.experiment(FIXED.format(10, 5, 20))
         table = self.requests(*assign("workload.arrivals=closed", "workload.users=4"))
