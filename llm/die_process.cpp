@@ -97,6 +97,9 @@ void DieProcess::handle(const engine::Event& event, engine::Scheduler& scheduler
       launch_ready_tokens(station);
       break;
     }
+    case MessageKind::announced:
+      announced(message);
+      break;
     case MessageKind::release:
     case MessageKind::keep:
     case MessageKind::adopt:
@@ -250,6 +253,12 @@ void DieProcess::arrive(const Message& message, CoreId core_id, Time tail) {
     case Cargo::weights:
       take_weights(message, core_id, tail);
       break;
+    case Cargo::announcement:
+      gather_announcement(message, core_id, tail);
+      break;
+    case Cargo::call:
+      receive_call(message, core_id, tail);
+      break;
     case Cargo::candidates:
       throw engine::ContractError{"candidates for the host arrived at a core"};
   }
@@ -352,7 +361,12 @@ void DieProcess::launch(Station& station, const Token& token) {
   if (plan.latent > 0 && plan.attends) send_latent(plan, token);
   if (plan.passes_on > 0) send_vector(Cargo::activations, 1, plan.passes_on);
   if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to, plan.group->rows);
-  if (token.opens_batch()) return_credit(station, token);
+  if (plan.calls_queries) {
+    --station.called;
+    call_queries(station);
+  } else if (token.opens_batch()) {
+    return_credit(station, token);
+  }
 }
 
 void DieProcess::return_credit(const Station& station, const Token& token) {
@@ -434,6 +448,7 @@ void DieProcess::tile_done(const Message& message) {
   if (tile.partial_waits) send_partial_sums(message);
   if (station.attends) {
     send_head_inputs(message, at_core(message), station, tile);
+    if (station.announces) announce(message, at_core(message), role.tile_station);
   } else {
     send_outputs(message, at_core(message), station, tile);
   }
@@ -501,7 +516,12 @@ void DieProcess::gather_head_input(const Message& message, CoreId core_id, Time 
   const bool newest = is_newest(message.token(), message.head, core_id);
   const int expected = newest ? plan_.head_input_senders(message.head) : plan_.query_senders(message.head);
   const auto whole = core(core_id).attention->inputs.add(message.number, message.head, expected, tail);
-  if (whole) attend(message, core_id, *whole);
+  if (!whole) return;
+  if (is_encoder_block(plan_.model(), core(core_id).role.kv_block)) {
+    hold_query(message, core_id, *whole);
+  } else {
+    attend(message, core_id, *whole);
+  }
 }
 
 /// Score, softmax and S x V of one KV head for one token, over the tokens that lie on this core.
@@ -510,7 +530,6 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   auto& attention = *kv_core.attention;
   const Token token = message.token();
   const Phase phase = token.phase();
-  const int block = core(core_id).role.kv_block;
   const bool newest = is_newest(token, message.head, core_id);
   const int needed =
       kv_.tokens_on_core(message.slot, message.head, static_cast<int>(token.position), kv_core.role.kv_ring);
@@ -530,6 +549,25 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
     count(kv_core, Stage::qkv, phase, Component::kv_write, written_bits(head_));
     k_start += write_k_time(core_model_, head_);
   }
+  use_kv(kv_core, entry, tokens, k_start, phase, newest ? write_v_time(core_model_, head_) : Duration{});
+
+  if (newest) {
+    add_attention_partial(message, core_id, attention.v_free);
+    attend_early_queries(message.slot, message.head, core_id, k_start);
+    return;
+  }
+  Message done = message;
+  done.kind = MessageKind::head_done;
+  done.at = core_id.value();
+  scheduler_->send_at(scheduler_->self(), attention.v_free, done);
+}
+
+/// One query's score, which begins at `k_start`, softmax, and S x V with the writing of V before it; they end
+/// when the V crossbars are free.
+void DieProcess::use_kv(Core& kv_core, const KvCore::Entry& entry, std::int64_t tokens, Time k_start,
+                        Phase phase, Duration write_v) {
+  auto& attention = *kv_core.attention;
+  const int block = kv_core.role.kv_block;
   const auto score = score_work(core_model_, head_, tokens, entry.k_rows);
   count(kv_core, Stage::score, phase, Component::mac, score.macs);
   count(kv_core, Stage::score, phase, Component::htree, score.htree_bits);
@@ -542,21 +580,11 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   const auto values = values_work(core_model_, head_, tokens, entry.v_rows);
   count(kv_core, Stage::projection, phase, Component::mac, values.macs);
   count(kv_core, Stage::projection, phase, Component::htree, values.htree_bits);
-  const Duration value_time = values.time + (newest ? write_v_time(core_model_, head_) : Duration{});
+  const Duration value_time = values.time + write_v;
   const Time v_start = std::max(softmax_done, attention.v_free);
   attention.v_free = v_start + value_time;
   ledger_.busy(v_start, block, Stage::projection, value_time);
   kv_core.use.crossbars_busy += score.time + value_time;
-
-  if (newest) {
-    add_attention_partial(message, core_id, attention.v_free);
-    attend_early_queries(message.slot, message.head, core_id, k_start);
-    return;
-  }
-  Message done = message;
-  done.kind = MessageKind::head_done;
-  done.at = core_id.value();
-  scheduler_->send_at(scheduler_->self(), attention.v_free, done);
 }
 
 /// The core with a head's newest tokens waits for the other cores' parts: each comes with the maximum and the
@@ -616,15 +644,25 @@ const KvCore* DieProcess::kv_core(int core_index) const {
   return attention ? &attention->kv : nullptr;
 }
 
+std::int64_t DieProcess::most_query_bytes() const {
+  std::int64_t most = 0;
+  for (const auto& core : cores_) {
+    if (core.attention) most = std::max(most, core.attention->held.most_held());
+  }
+  return most * head_.queries * head_.key_dim;
+}
+
 bool DieProcess::is_idle() const {
   return std::all_of(cores_.begin(), cores_.end(), [this](const Core& core) {
     if (!core.tile_parts.empty()) return false;
     if (core.station && (!core.station->gather.empty() || !core.station->ready.empty() ||
-                         core.station->credits != plan_.window())) {
+                         core.station->credits != plan_.window() || !core.station->announcements.empty() ||
+                         !core.station->to_call.empty() || core.station->called != 0)) {
       return false;
     }
-    return !core.attention || (core.attention->inputs.empty() && core.attention->partials.empty() &&
-                               core.attention->early.empty() && core.attention->kv.is_idle());
+    return !core.attention ||
+           (core.attention->inputs.empty() && core.attention->partials.empty() &&
+            core.attention->early.empty() && core.attention->held.empty() && core.attention->kv.is_idle());
   });
 }
 

@@ -12,6 +12,7 @@
 #include "llm/die.hpp"
 #include "llm/foresight.hpp"
 #include "llm/gather.hpp"
+#include "llm/held_queries.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/kv_core.hpp"
 #include "llm/message.hpp"
@@ -52,7 +53,7 @@ class DieProcess final : public Die {
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
 
-  bool has_foresight() const override { return true; }
+  bool has_foresight() const override { return foresight_.knows_the_model(); }
   void foresee(const engine::Event& event, std::span<engine::Duration> least) const override {
     foresight_.foresee(event.as<Message>(), least);
   }
@@ -81,6 +82,8 @@ class DieProcess final : public Die {
   /// All that cost energy at a core of this die, with the links that leave its router.
   wafer::EnergyCounts energy_counts(int core) const;
   const KvCore* kv_core(int core) const;
+  /// Most bytes of queries that a core held for the rest of their sequences.
+  std::int64_t most_query_bytes() const;
   /// K of heads that came while their core's K crossbars were busy with another token or head.
   const engine::Timeline& kv_collisions() const { return kv_collisions_; }
   /// Flits over the links between routers that begin in this die, when their packets entered it.
@@ -100,12 +103,16 @@ class DieProcess final : public Die {
     ReadyTokens ready;
     int credits = 0;
     std::optional<engine::Time> blocked_since;
+    Gather announcements;        ///< of tokens before an O station that calls queries
+    std::vector<Token> to_call;  ///< announced tokens, in their order
+    int called = 0;              ///< tokens whose queries are called, and that are not launched yet
     StationUse use;
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, gathered, at_work, normalised, free, blocked, used] = *this;
-      engine::archive_fields(archive, gathered, at_work, normalised, free, blocked, used);
+      auto& [of, gathered, at_work, normalised, free, blocked, announced, waiting, on_call, used] = *this;
+      engine::archive_fields(archive, gathered, at_work, normalised, free, blocked, announced, waiting,
+                             on_call, used);
     }
   };
 
@@ -127,13 +134,14 @@ class DieProcess final : public Die {
       }
     };
     std::vector<EarlyQuery> early;
+    HeldQueries held;
     engine::Time k_free{};
     engine::Time v_free{};
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [stored, gathered, parts, waiting, k, v] = *this;
-      engine::archive_fields(archive, stored, gathered, parts, waiting, k, v);
+      auto& [stored, gathered, parts, waiting, queries, k, v] = *this;
+      engine::archive_fields(archive, stored, gathered, parts, waiting, queries, k, v);
     }
   };
 
@@ -197,9 +205,20 @@ class DieProcess final : public Die {
   void gather_head_input(const Message& message, wafer::CoreId core, engine::Time tail);
   void attend(const Message& message, wafer::CoreId core, engine::Time ready);
   void attend_early_queries(std::uint16_t slot, std::uint16_t head, wafer::CoreId core, engine::Time written);
+  void use_kv(Core& core, const KvCore::Entry& stored, std::int64_t tokens, engine::Time from, Phase phase,
+              engine::Duration write_v);
   void add_attention_partial(const Message& message, wafer::CoreId core, engine::Time at);
   void head_done(const Message& message);
   bool is_newest(const Token& token, int head, wafer::CoreId core) const;
+
+  // attention in both directions
+  void announce(const Message& message, wafer::CoreId from, int qkv_station);
+  void gather_announcement(const Message& message, wafer::CoreId core, engine::Time tail);
+  void announced(const Message& message);
+  void call_queries(Station& station);
+  void hold_query(const Message& message, wafer::CoreId core, engine::Time ready);
+  void receive_call(const Message& message, wafer::CoreId core, engine::Time tail);
+  void attend_called_queries(const Message& message, wafer::CoreId core);
 
   // after a failure
   void discard(const Message& message);

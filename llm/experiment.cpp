@@ -88,16 +88,42 @@ engine::Setting setting_of_model(const Config& config) {
 void check_is_simulated(const Config& config, const ModelDescription& model) {
   const auto refuse = [&](std::string_view what) {
     throw setting_of_model(config).refusal(fmt::format("model {}: {} is not simulated", model.name, what),
-                                           "a decoder with full attention is");
+                                           "a decoder or an encoder with full attention is");
   };
-  if (model.encoder_layers > 0) refuse("an encoder");
+  if (model.encoder_layers > 0 && model.layers > 0) refuse("cross attention");
+}
+
+/// What does not go with attention in both directions.
+void check_encoder(const Config& config, const Experiment& experiment) {
+  if (experiment.model.encoder_layers == 0) return;
+  const auto refuse_if = [&](bool set, const char* key, std::string_view why, const char* right) {
+    if (set) throw config.at(key).refusal(fmt::format("model {}: {}", experiment.model.name, why), right);
+  };
+  refuse_if(experiment.wafer.noc.fidelity == wafer::Fidelity::stage, "wafer.noc.fidelity",
+            "an encoder is not simulated at this fidelity", "\"packet\"");
+  refuse_if(config.at("serving.prefix_cache").as_bool(), "serving.prefix_cache",
+            "K and V of an encoder follow from the whole sequence, and prompts cannot share them", "false");
+  refuse_if(config.at("serving.prefill_window").as_int(0) > 0, "serving.prefill_window",
+            "the tokens of an encoder wait for the whole sequence, which has to be in the pipeline", "0");
+  refuse_if(
+      experiment.plan->pipelining() == Pipelining::sequence, "serving.pipelining",
+      "its attention takes whole sequences already, and its other stages are simulated token by token only",
+      "\"token\"");
+  refuse_if(experiment.plan->kv_ring().fragments() > 0, "serving.kv_fragments",
+            "queries have no room in the buffers of weight cores", "false");
+  if (experiment.make_kv_controller().longest_sequence() == 0) {
+    throw config.at("wafer.core.input_buffer")
+        .refusal(fmt::format("model {}: KV cores do not hold a page of queries for each head",
+                             experiment.model.name),
+                 "enlarge it");
+  }
 }
 
 Mapping map_model(const Config& config, const Experiment& experiment, const TiledModel& tiled) {
   if (experiment.mapping.method != MappingMethod::snake &&
       !flows_are_known(experiment.wafer.geometry, experiment.model)) {
     throw config.at("mapping.method")
-        .refusal("maps a model without experts and latent attention onto one wafer only",
+        .refusal("maps a decoder without experts and latent attention onto one wafer only",
                  "\"snake\" maps all");
   }
   if (experiment.mapping.method == MappingMethod::file)
@@ -130,6 +156,7 @@ void check_failures(const Config& config, const Experiment& experiment) {
   if (experiment.serving.prefix_cache) refuse("serving.prefix_cache", "the prefix cache", "false");
   if (experiment.plan->kv_ring().fragments() > 0)
     refuse("serving.kv_fragments", "KV on weight cores", "false");
+  if (experiment.model.encoder_layers > 0) refuse("model.name", "an encoder", "a decoder");
 }
 
 /// A stretch of the prefix cache is whole pages and whole blocks.
@@ -144,19 +171,33 @@ void check_prefix_blocks(const Config& config, const Experiment& experiment) {
 
 void check_reservation(const Config& config, const Experiment& experiment, const KvController& kv) {
   const auto reserved = experiment.serving.reserved_context;
-  if (!experiment.serving.static_kv || kv.pages_for(reserved) <= kv.pages_total()) return;
+  if (!experiment.serving.static_kv || reserved <= kv.longest_sequence()) return;
   throw config.at("serving.max_context")
       .refusal(
           fmt::format("{} tokens for each sequence are more than the {} that the KV memory of a block holds",
-                      reserved, kv.tokens_that_fit(kv.pages_total())),
+                      reserved, kv.longest_sequence()),
           "less, or serving.kv \"dynamic\"");
+}
+
+/// Where they are learned, there are no more.
+void check_positions(const Config& config, const Experiment& experiment) {
+  const int positions = experiment.model.learned_positions;
+  if (positions == 0 || experiment.summary.longest_context <= positions) return;
+  throw InputError{source_of_lengths(config, experiment),
+                   fmt::format("request {} has {} tokens, and model {} has learned {} positions",
+                               experiment.summary.longest_index, experiment.summary.longest_context,
+                               experiment.model.name, positions),
+                   fmt::format("leave it out, shorten it, or set serving.max_context to {} or less and "
+                               "serving.over_context to \"drop\" or \"truncate\"",
+                               positions)};
 }
 
 void check_requests_fit(const Config& config, const Experiment& experiment) {
   const auto kv = experiment.make_kv_controller();
   const auto longest = experiment.summary.longest_context;
-  const auto most = kv.tokens_that_fit(kv.pages_total());
-  if (kv.pages_for(longest) <= kv.pages_total()) return check_reservation(config, experiment, kv);
+  const auto most = kv.longest_sequence();
+  check_positions(config, experiment);
+  if (longest <= most) return check_reservation(config, experiment, kv);
   throw InputError{
       source_of_lengths(config, experiment),
       fmt::format("request {} has {} tokens of prompt and output, and the KV memory of a block "
@@ -172,8 +213,14 @@ void check_requests_fit(const Config& config, const Experiment& experiment) {
 KvController Experiment::make_kv_controller() const {
   const int page_tokens = wafer.core.kv_block_columns;
   const int stretch_pages = std::max(1, serving.prefix_block_tokens / page_tokens);
-  return {plan->pages_of_ring(), plan->kv_heads(), page_tokens,
-          serving.max_running,   stretch_pages,    plan->kv_ring().fragments()};
+  const bool whole = is_encoder_only(model);
+  return {whole ? plan->pages_of_encoder_ring() : plan->pages_of_ring(),
+          plan->kv_heads(),
+          page_tokens,
+          serving.max_running,
+          stretch_pages,
+          plan->kv_ring().fragments(),
+          whole ? KvPlacing::whole_heads : KvPlacing::anywhere};
 }
 
 std::unique_ptr<const Experiment> read_experiment(const Config& config) {
@@ -189,6 +236,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   experiment->model_notes = std::move(imported.notes);
   experiment->mapping = read_mapping_options(config);
   experiment->workload = read_workload_options(config);
+  experiment->workload.rows.outputs = !is_encoder_only(experiment->model);
   experiment->routing = read_routing(config, experiment->model, experiment->workload.seed);
   experiment->recorded_packets = read_recorded_packets(config, experiment->wafer.noc.fidelity);
   experiment->control_latency = read_control_latency(config, experiment->wafer);
@@ -201,10 +249,12 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   experiment->plan = std::make_unique<PipelinePlan>(experiment->wafer, experiment->model, std::move(tiled),
                                                     std::move(mapping), experiment->routing, kv_crossbars,
                                                     read_pipelining(config));
+  check_encoder(config, *experiment);
   const auto source = make_source(experiment->workload);
   experiment->summary = summarise(*source);
   check_requests_left(*experiment);
   experiment->serving = read_serving_options(config, experiment->workload, experiment->summary);
+  experiment->serving.generates = !is_encoder_only(experiment->model);
   check_failures(config, *experiment);
   check_prefix_blocks(config, *experiment);
   check_requests_fit(config, *experiment);

@@ -84,6 +84,9 @@ Foresight::Reach Foresight::at_destination(Cargo cargo, std::uint32_t core) cons
     case Cargo::candidates:
     case Cargo::weights:  // only where something fails, and there only channels promise
       break;
+    case Cargo::announcement:  // of models that are foreseen by channels
+    case Cargo::call:
+      break;
   }
   return row(host_, candidates);
 }
@@ -134,7 +137,8 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
     case MessageKind::arrival:
     case MessageKind::entered:
     case MessageKind::retired:
-    case MessageKind::stage_coming:  // foreseen by channels
+    case MessageKind::announced:  // foreseen by channels
+    case MessageKind::stage_coming:
     case MessageKind::stage_late:
     case MessageKind::stage_ready:
     case MessageKind::stage_wake:

@@ -24,8 +24,10 @@ class Foresight {
   Foresight(const PipelinePlan& plan, engine::Duration control_latency, const std::vector<int>& rank_of_die,
             int rank);
 
-  /// Whether the model is simulated as it is foreseen here, packet by packet.
-  bool knows_the_model() const { return plan_.wafer().noc.fidelity == wafer::Fidelity::packet; }
+  /// Whether the model is simulated as it is foreseen here: packet by packet, and without an encoder.
+  bool knows_the_model() const {
+    return plan_.wafer().noc.fidelity == wafer::Fidelity::packet && plan_.model().encoder_layers == 0;
+  }
 
   /// Before all else: finds the ways to these targets.
   void meet(const engine::Border& border);

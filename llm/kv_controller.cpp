@@ -8,36 +8,71 @@
 namespace ouro::llm {
 
 KvController::KvController(std::vector<int> pages_of_core, int heads, int page_tokens, int sequences,
-                           int stretch_pages, int fragments)
+                           int stretch_pages, int fragments, KvPlacing placing)
     : heads_{heads},
       page_tokens_{page_tokens},
+      placing_{placing},
       pages_total_{std::accumulate(pages_of_core.begin(), pages_of_core.end(), std::int64_t{0})},
       kv_cores_{static_cast<int>(pages_of_core.size()) - fragments},
       stretch_pages_{stretch_pages},
       free_pages_{std::move(pages_of_core)},
+      longest_{find_longest_sequence()},
       sequences_(static_cast<std::size_t>(sequences)) {
   for (auto& sequence : sequences_) sequence.heads.resize(static_cast<std::size_t>(heads));
 }
 
-void KvController::open(int slot, std::uint64_t request) {
+void KvController::open(int slot, std::uint64_t request, std::int32_t length) {
   auto& sequence = sequences_[static_cast<std::size_t>(slot)];
   if (sequence.pages != 0) throw engine::ContractError{"a sequence slot was opened while it held KV pages"};
   sequence.request = request;
+  sequence.length = length;
   sequence.start = next_start_;
   next_start_ = static_cast<int>((next_start_ + std::int64_t{heads_}) % kv_cores_);
 }
 
+/// Heads of equal size fit wherever they are put first.
+bool KvController::has_room_for(std::int64_t tokens) const {
+  if (placing_ == KvPlacing::anywhere) return pages_for(tokens) <= pages_available();
+  std::int64_t heads = 0;
+  for (const int free : free_pages_) heads += free / std::max(1, pages_of_head(tokens));
+  return heads >= heads_;
+}
+
+/// While nothing is taken.
+std::int64_t KvController::find_longest_sequence() const {
+  if (placing_ == KvPlacing::anywhere) return tokens_that_fit(pages_total_);
+  std::int64_t pages = *std::max_element(free_pages_.begin(), free_pages_.end());
+  while (pages > 0 && !has_room_for(pages * page_tokens_)) --pages;
+  return pages * page_tokens_;
+}
+
 bool KvController::grow(int slot, std::int64_t tokens) {
   auto& sequence = sequences_[static_cast<std::size_t>(slot)];
-  const auto wanted = static_cast<int>((tokens + page_tokens_ - 1) / page_tokens_);
+  const int wanted = pages_of_head(tokens);
   if (wanted <= sequence.pages) return true;
   const auto more = std::int64_t{wanted - sequence.pages} * heads_;
   if (more > pages_available()) return false;
   while (more > pages_free()) evict();
+  if (placing_ == KvPlacing::whole_heads) {
+    if (sequence.pages > 0 || !has_room_for(tokens)) return false;
+    place_whole_heads(sequence, wanted);
+    return true;
+  }
   for (; sequence.pages < wanted; ++sequence.pages) {
     for (int head = 0; head < heads_; ++head) add_page(sequence, head);
   }
   return true;
+}
+
+void KvController::place_whole_heads(Sequence& sequence, int pages) {
+  const auto cores = static_cast<int>(free_pages_.size());
+  for (int head = 0; head < heads_; ++head) {
+    const int core = core_with_room((sequence.start + head) % cores, pages);
+    sequence.heads[static_cast<std::size_t>(head)] = {{core, 0}};
+    free_pages_[static_cast<std::size_t>(core)] -= pages;
+  }
+  sequence.pages = pages;
+  pages_used_ += std::int64_t{pages} * heads_;
 }
 
 void KvController::add_page(Sequence& sequence, int head) {
@@ -49,12 +84,12 @@ void KvController::add_page(Sequence& sequence, int head) {
   ++pages_used_;
 }
 
-int KvController::core_with_room(int wanted) {
-  if (has_room(wanted)) return wanted;
+int KvController::core_with_room(int wanted, int pages) {
+  if (has_room(wanted, pages)) return wanted;
   const auto cores = static_cast<int>(free_pages_.size());
   for (int i = 0; i < cores; ++i) {
     const int core = (next_turn_ + i) % cores;
-    if (!has_room(core)) continue;
+    if (!has_room(core, pages)) continue;
     next_turn_ = (core + 1) % cores;
     return core;
   }

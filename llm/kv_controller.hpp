@@ -24,6 +24,11 @@ OURO_ARCHIVE_AS_BYTES(ouro::llm::KvExtent);
 
 namespace ouro::llm {
 
+enum class KvPlacing {
+  anywhere,     ///< a head goes on on the next core that has a free page
+  whole_heads,  ///< all pages of a head lie on one core, and are given at once
+};
+
 /// The page tables of all sequences: which KV core of a block holds which part of a head.
 ///
 /// Every transformer block has the same ring of KV cores and gets the same pages, so one table serves all
@@ -45,8 +50,9 @@ class KvController {
   /// @param sequences       most that hold pages at a time
   /// @param stretch_pages   pages of a head in a stretch of the cache
   /// @param fragments       so many cores at the end of the ring are fragments, but not all
+  /// @param placing         whether a head may go on on another core
   KvController(std::vector<int> pages_of_core, int heads, int page_tokens, int sequences,
-               int stretch_pages = 1, int fragments = 0);
+               int stretch_pages = 1, int fragments = 0, KvPlacing placing = KvPlacing::anywhere);
 
   int page_tokens() const { return page_tokens_; }
   /// Pages of all heads that `tokens` tokens of one sequence take.
@@ -66,7 +72,14 @@ class KvController {
 
   /// Gives the sequence in `slot` its place in the ring; it must hold no pages.
   /// @param request  index of its request
-  void open(int slot, std::uint64_t request = 0);
+  /// @param length   tokens of a sequence that are all known from the start; 0 for one that grows
+  void open(int slot, std::uint64_t request = 0, std::int32_t length = 0);
+  std::int32_t length(int slot) const { return sequences_[static_cast<std::size_t>(slot)].length; }
+
+  /// Whether a sequence that has no pages gets those of `tokens` tokens; pages of the cache may be taken.
+  bool has_room_for(std::int64_t tokens) const;
+  /// Tokens of the longest sequence that there can be.
+  std::int64_t longest_sequence() const { return longest_; }
   std::uint64_t request_of(int slot) const { return sequences_[static_cast<std::size_t>(slot)].request; }
 
   /// Pages that one head of the sequence has.
@@ -122,14 +135,15 @@ class KvController {
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [heads, page_tokens, total, kv_cores, used, next_start, next_turn, stretch_pages, cache, evicted,
-           free, sequences] = *this;
+    auto& [heads, page_tokens, placing, total, kv_cores, used, next_start, next_turn, stretch_pages, cache,
+           evicted, free, longest, sequences] = *this;
     engine::archive_fields(archive, total, used, next_start, next_turn, cache, evicted, free, sequences);
   }
 
  private:
   struct Sequence {
     std::uint64_t request = 0;
+    std::int32_t length = 0;
     int start = 0;                              ///< core of head 0's first page
     int pages = 0;                              ///< of each head
     std::vector<std::optional<int>> stretches;  ///< number in the cache, up to the last that is there
@@ -137,19 +151,27 @@ class KvController {
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, first_core, pages_of_head, shared, extents] = *this;
-      engine::archive_fields(archive, of, first_core, pages_of_head, shared, extents);
+      auto& [of, tokens, first_core, pages_of_head, shared, extents] = *this;
+      engine::archive_fields(archive, of, tokens, first_core, pages_of_head, shared, extents);
     }
   };
 
   void add_page(Sequence& sequence, int head);
-  bool has_room(int core) const { return free_pages_[static_cast<std::size_t>(core)] > 0; }
-  int core_with_room(int wanted);
+  std::int64_t find_longest_sequence() const;
+  void place_whole_heads(Sequence& sequence, int pages);
+  bool has_room(int core, int pages = 1) const {
+    return free_pages_[static_cast<std::size_t>(core)] >= pages;
+  }
+  int core_with_room(int wanted, int pages = 1);
+  int pages_of_head(std::int64_t tokens) const {
+    return static_cast<int>((tokens + page_tokens_ - 1) / page_tokens_);
+  }
   int core_of_page(const Sequence& sequence, int head, int page) const;
   void evict();
 
   int heads_;
   int page_tokens_;
+  KvPlacing placing_;
   std::int64_t pages_total_;
   int kv_cores_;  // of the ring, without fragments
   std::int64_t pages_used_ = 0;
@@ -159,6 +181,7 @@ class KvController {
   PrefixCache cache_;
   std::vector<int> evicted_;
   std::vector<int> free_pages_;  // by core of the ring
+  std::int64_t longest_;
   std::vector<Sequence> sequences_;
 };
 

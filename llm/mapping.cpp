@@ -104,7 +104,7 @@ engine::InputError too_few_cores(const wafer::Geometry& geometry, const wafer::F
 Mapping map_along(const std::vector<CoreId>& order, const wafer::Geometry& geometry,
                   const wafer::Faults& faults, const ModelDescription& model, const TiledModel& tiled) {
   Shares shares{{}, tiled.lm_head.tiles.size()};
-  for (int block = 0; block < model.layers; ++block)
+  for (int block = 0; block < blocks(model); ++block)
     shares.weights.push_back(weight_cores(tiled.of_block(block)));
   auto wafers = live_lines(order, geometry, faults);
   const auto kv_cores = most_kv_cores(wafers, shares);

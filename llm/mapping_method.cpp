@@ -68,7 +68,8 @@ Mapping make_mapping(const MappingOptions& options, const wafer::WaferModel& waf
 }
 
 bool flows_are_known(const wafer::Geometry& geometry, const ModelDescription& model) {
-  return geometry.wafers == 1 && model.experts.routed == 0 && model.latent.kv_rank == 0;
+  return geometry.wafers == 1 && model.experts.routed == 0 && model.latent.kv_rank == 0 &&
+         model.encoder_layers == 0;
 }
 
 TokenFlows flows_of(const Mapping& mapping, const ModelDescription& model, const TiledModel& tiled) {

@@ -46,6 +46,7 @@ enum class MessageKind : std::uint8_t {
   tile_done,      ///< a tile's outputs are complete
   station_ready,  ///< a station has normalised or gathered a token
   head_done,      ///< a KV core has the output of a head
+  announced,      ///< q, k and v of a token have left their tiles
   credit,         ///< a station may launch one more token
   release,        ///< the KV of a sequence is given back
   // to the host interface
@@ -85,6 +86,8 @@ enum class Cargo : std::uint8_t {
   attention_partial,  ///< output, maximum and sum of a part of a head, for the KV core of its newest tokens
   partial_sum,        ///< 32-bit sums for the next tile
   credit,             ///< for a station or the host
+  announcement,       ///< q, k and v of a token have left a tile, for the home core of O
+  call,               ///< a station has room for the output of a token's head, for a KV core
   candidates,         ///< best logits of an LM head core, for the host
   weights,            ///< of a crossbar, for a core that takes over from another
 };

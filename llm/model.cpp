@@ -54,6 +54,10 @@ bool has_experts(const ModelDescription& model, int block) {
   return model.experts.routed > 0 && block >= model.experts.dense_blocks;
 }
 
+bool is_encoder_only(const ModelDescription& model) {
+  return model.layers == 0;
+}
+
 int query_width(const ModelDescription& model) {
   return model.attention_heads * model.head_dim;
 }

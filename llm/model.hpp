@@ -74,6 +74,8 @@ int blocks(const ModelDescription& model);
 bool is_encoder_block(const ModelDescription& model, int block);
 bool has_cross_attention(const ModelDescription& model, int block);
 bool has_experts(const ModelDescription& model, int block);
+/// Gives no tokens: a request is its prompt.
+bool is_encoder_only(const ModelDescription& model);
 
 int query_width(const ModelDescription& model);
 int kv_width(const ModelDescription& model);

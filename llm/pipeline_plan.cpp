@@ -126,12 +126,14 @@ void PipelinePlan::add_block(int block) {
   qkv.expected_packets = first ? 1 : tiled_.of(block - 1, Matrix::down).senders() + 1;
   qkv.home_stage = Stage::layer_norm;
   qkv.tile_stage = Stage::qkv;
+  qkv.announces = is_encoder_block(model_, block);
   add_station(std::move(qkv));
   if (is_latent(model_)) add_latent_attention(block);
 
   auto output = station_of(block, Matrix::output);
   output.expected_packets = is_latent(model_) ? tiled_.of(Matrix::head_value).senders() : kv_heads();
   output.home_stage = output.tile_stage = Stage::projection;
+  output.calls_queries = is_encoder_block(model_, block);
   add_station(std::move(output));
   add_ffn(block);
 }
@@ -306,6 +308,15 @@ std::vector<int> PipelinePlan::pages_of_ring() const {
     const int blocks_of_half = ring_.crossbars(place) / 2 * wafer_.core.kv_blocks_of_crossbar();
     pages.push_back(blocks_of_half / blocks_of_page);
   }
+  return pages;
+}
+
+std::vector<int> PipelinePlan::pages_of_encoder_ring() const {
+  const auto& core = wafer_.core;
+  const auto query_bytes = head_.queries * head_.key_dim;
+  const auto most = static_cast<int>(core.input_buffer_bytes / (core.kv_block_columns * query_bytes));
+  auto pages = pages_of_ring();
+  for (int& of_core : pages) of_core = std::min(of_core, most);
   return pages;
 }
 

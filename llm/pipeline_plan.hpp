@@ -39,6 +39,8 @@ struct StationPlan {
   bool normalises = false;
   bool combines = false;                 ///< the outputs of the experts of the station before
   bool routes = false;                   ///< chooses the experts
+  bool announces = false;                ///< QKV, where attention goes in both directions
+  bool calls_queries = false;            ///< the O station after it
   int expected_packets = 0;              ///< until a token is complete here, with the residual
   Stage home_stage = Stage::layer_norm;  ///< of gathering and normalising
   Stage tile_stage = Stage::qkv;         ///< of its tiles
@@ -125,6 +127,8 @@ class PipelinePlan {
   const KvRing& kv_ring() const { return ring_; }
   /// Pages that the core at each place of the ring holds.
   std::vector<int> pages_of_ring() const;
+  /// Of a block with attention in both directions: each page's queries have room in the input buffer, too.
+  std::vector<int> pages_of_encoder_ring() const;
   /// Tiles that send something of a KV head, and tiles that send queries for it.
   int head_input_senders(int head) const { return head_input_senders_[static_cast<std::size_t>(head)]; }
   int query_senders(int head) const { return query_senders_[static_cast<std::size_t>(head)]; }

@@ -16,7 +16,8 @@ inline constexpr std::int32_t kMaxTokens = 10'000'000;
 /// Classes of priority that a workload may have; class 0 is served first.
 inline constexpr int kMaxClasses = 16;
 
-/// A sequence as a user asks for it. Both lengths are at least 1.
+/// A sequence as a user asks for it. Both lengths are at least 1, but that a model that gives no tokens has
+/// no output.
 struct Request {
   std::uint64_t index = 0;  // of all that were delivered, from 0
   engine::Time arrival{};

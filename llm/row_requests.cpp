@@ -43,7 +43,8 @@ std::optional<Request> RowRequests::next() {
   while (delivered_ < limit_ && rows_->next(row_)) {
     ++counts_.read;
     if (!generated_ && !take_time()) continue;
-    if (row_.prompt_tokens == 0 || row_.output_tokens == 0) {
+    if (!policy_.outputs) row_.output_tokens = 0;
+    if (row_.prompt_tokens == 0 || (policy_.outputs && row_.output_tokens == 0)) {
       ++counts_.without_tokens;
       continue;
     }

@@ -32,6 +32,7 @@ struct RowPolicy {
   std::int32_t block_tokens = 512;             ///< of prefix blocks
   std::vector<std::int64_t> class_weights{1};  ///< of rows that say no priority, from class 0 on
   std::uint64_t seed = 0;
+  bool outputs = true;  ///< of a model that gives none, what rows say of them is ignored
 };
 
 /// Requests from rows: each policy on odd rows is applied, and counted, here.

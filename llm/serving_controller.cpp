@@ -91,6 +91,10 @@ void ServingController::admit(Scheduler& scheduler) {
   }
 }
 
+std::int64_t ServingController::tokens_to_admit(std::int32_t known) const {
+  return options_.static_kv ? options_.reserved_context : known;
+}
+
 std::int64_t ServingController::pages_to_admit(std::int32_t known) const {
   if (options_.static_kv) return kv_.pages_for(options_.reserved_context);
   const auto cached = cached_keys(known);
@@ -99,12 +103,14 @@ std::int64_t ServingController::pages_to_admit(std::int32_t known) const {
 }
 
 std::int64_t ServingController::pages_to_leave() const {
-  if (running_.empty() || options_.static_kv) return 0;
+  if (running_.empty() || options_.static_kv || !options_.generates) return 0;
   return static_cast<std::int64_t>(options_.admission_threshold * static_cast<double>(kv_.pages_total()));
 }
 
 bool ServingController::fits(std::int32_t known) const {
-  return !unused_slots_.empty() && kv_.pages_available() - pages_to_admit(known) >= pages_to_leave();
+  if (unused_slots_.empty()) return false;
+  if (!options_.generates) return kv_.has_room_for(tokens_to_admit(known));
+  return kv_.pages_available() - pages_to_admit(known) >= pages_to_leave();
 }
 
 void ServingController::open_sequence(RequestRecord record, std::int32_t generated, Scheduler& scheduler) {
@@ -117,9 +123,9 @@ void ServingController::open_sequence(RequestRecord record, std::int32_t generat
               .known = known,
               .prefill_until = known,
               .keys = keys_};
-  kv_.open(slot, request);
+  kv_.open(slot, request, options_.generates ? 0 : known);
   adopt_cached(slot, cached_keys(known), scheduler);
-  grow(slot, options_.static_kv ? options_.reserved_context : known, scheduler);
+  grow(slot, tokens_to_admit(known), scheduler);
   running_.push_back(slot);
   wait_to_prefill(slot);
 }
@@ -200,6 +206,7 @@ void ServingController::tell_dies(const Message& message, Scheduler& scheduler) 
 
 bool ServingController::preempt_later_class(const Request& request, std::int32_t known,
                                             Scheduler& scheduler) {
+  if (!options_.generates) return false;  // tokens that wait for the rest of their sequence never leave
   if (running_.empty() || class_of(victim()) <= request.priority) return false;
   auto pages = kv_.pages_available();
   bool all = true;
@@ -308,7 +315,7 @@ void ServingController::send_next_token(int slot, Scheduler& scheduler) {
   auto& sequence = at(slot);
   const auto position = sequence.issued++;
   Token token{next_number_++, static_cast<std::uint32_t>(position), static_cast<std::uint16_t>(slot), 0};
-  if (position + 1 == sequence.known) token.flags |= Token::kSampled;
+  if (options_.generates && position + 1 == sequence.known) token.flags |= Token::kSampled;
   if (position >= sequence.prefill_until) token.flags |= Token::kDecode;
   if (position > 0 && position == sequence.resumes_at) token.flags |= Token::kResumes;
   token.flags |= batch_flags(slot, position);
@@ -386,6 +393,10 @@ void ServingController::retire(const Message& message, Scheduler& scheduler) {
   keep_computed(message.slot, static_cast<std::int32_t>(message.position), scheduler);
   if (message.token().sampled()) sampled(message.slot, when, scheduler);
   recovery_.count(when, totals_.tokens_retired, totals_.output_tokens);
+  if (!options_.generates && static_cast<std::int32_t>(message.position) + 1 == sequence.known) {
+    sequence.record.done = when;
+    finish(message.slot, scheduler);
+  }
   if (has_drained(message.slot)) finish_preemption(message.slot, scheduler);
 }
 
@@ -418,9 +429,9 @@ void ServingController::finish(int slot, Scheduler& scheduler) {
 
 void ServingController::count_limits(const RequestRecord& record) {
   const auto outputs = record.request.output_tokens;
-  const bool ttft = record.first_token - record.request.arrival <= options_.ttft_limit;
+  const bool ttft = outputs == 0 || record.first_token - record.request.arrival <= options_.ttft_limit;
   // compared without a division, which would round
-  const bool tpot = outputs == 1 || options_.tpot_limit == Duration::max() ||
+  const bool tpot = outputs <= 1 || options_.tpot_limit == Duration::max() ||
                     record.done - record.first_token <= (outputs - 1) * options_.tpot_limit;
   totals_.within_ttft += ttft ? 1 : 0;
   totals_.within_tpot += tpot ? 1 : 0;

@@ -24,8 +24,8 @@ namespace ouro::llm {
 struct RequestRecord {
   Request request;
   engine::Time admitted{};     ///< first time that it got KV memory
-  engine::Time first_token{};  ///< its first output token is sampled
-  engine::Time done{};         ///< its last output token is sampled
+  engine::Time first_token{};  ///< its first output token is sampled, if it has any
+  engine::Time done{};         ///< its last output token is sampled; without, its last token has left
   std::int32_t preemptions = 0;
   std::int64_t recomputed_tokens = 0;  ///< that were lost to preemptions
   std::int64_t cached_tokens = 0;      ///< found in the prefix cache, at each admission
@@ -66,6 +66,7 @@ struct ServingOptions {
   std::int32_t prefix_block_tokens = 512;
   bool static_kv = false;  ///< each sequence gets the pages of `reserved_context` and no more
   std::int64_t reserved_context = 0;
+  bool generates = true;   ///< tokens; else a sequence is its prompt, and attends in both directions
   int max_running = 1024;  ///< sequences that hold KV at a time
   int entry_queue = 8;     ///< tokens that may wait at the host interface
   Pipelining pipelining = Pipelining::token;
@@ -210,6 +211,7 @@ class ServingController final : public engine::LogicalProcess {
 
   void admit(engine::Scheduler& scheduler);
   bool fits(std::int32_t known) const;
+  std::int64_t tokens_to_admit(std::int32_t known) const;
   void open_sequence(RequestRecord record, std::int32_t generated, engine::Scheduler& scheduler);
   /// Pages that a request takes of those that are available.
   std::int64_t pages_to_admit(std::int32_t known) const;

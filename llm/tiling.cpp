@@ -162,6 +162,11 @@ TiledGroup tile_lm_head(const ModelDescription& model, const wafer::CoreModel& c
   return group;
 }
 
+/// Where a model without LM head ends: one core, which computes nothing more.
+TiledGroup tile_end(const ModelDescription& model, const wafer::CoreModel& core) {
+  return {.rows = model.hidden_size, .strip_columns = core.crossbar_columns, .tiles = {Tile{}}};
+}
+
 int count_tiles(const TiledGroup& group, const std::function<bool(const Slice&)>& wanted) {
   return static_cast<int>(std::count_if(group.tiles.begin(), group.tiles.end(), [&](const Tile& tile) {
     return std::any_of(tile.slices.begin(), tile.slices.end(), wanted);
@@ -211,7 +216,7 @@ TiledModel tile_model(const ModelDescription& model, const wafer::CoreModel& cor
     tile_ffn(tiled.dense_block, model, false, core);
   }
   tile_ffn(tiled.block, model, routed, core);
-  tiled.lm_head = tile_lm_head(model, core, candidate_bytes);
+  tiled.lm_head = is_encoder_only(model) ? tile_end(model, core) : tile_lm_head(model, core, candidate_bytes);
   return tiled;
 }
 

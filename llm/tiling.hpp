@@ -70,7 +70,7 @@ struct TiledModel {
   TiledBlock block;        ///< groups that a model has not have no tiles: the router of one without experts
   TiledBlock dense_block;  ///< first blocks of a model with experts that have none; else empty
   int dense_blocks = 0;
-  TiledGroup lm_head;
+  TiledGroup lm_head;  ///< of an encoder a core without weights, where tokens end
 
   TiledGroup& of(Matrix matrix) { return block[static_cast<std::size_t>(matrix)]; }
   const TiledGroup& of(Matrix matrix) const { return block[static_cast<std::size_t>(matrix)]; }

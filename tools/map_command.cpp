@@ -31,7 +31,7 @@ Prepared prepare(const MapArguments& arguments) {
   Prepared prepared{config.resolved_toml(), llm::read_experiment(config)};
   if (!llm::flows_are_known(prepared.experiment->wafer.geometry, prepared.experiment->model)) {
     throw engine::InputError{arguments.configuration.file.string(),
-                             "what a mapping costs is known for a model without experts on one wafer only",
+                             "what a mapping costs is known for a decoder without experts on one wafer only",
                              "the snake maps the others"};
   }
   return prepared;

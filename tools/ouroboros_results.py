@@ -86,11 +86,13 @@ class Run:
         return {name: np.bincount(table.station, values) / tokens * 1e-3 for name, values in parts.items()}
 
     def latencies_ms(self, kind="ttft"):
-        """Of each request: "ttft", "tpot" (of those with two outputs or more), "latency" or "queued"."""
+        """Of each request: "ttft" (of those with an output), "tpot" (two or more), "latency" or "queued"."""
         requests = self.table("requests")
         if kind == "tpot":
             requests = requests[requests.output_tokens > 1]
             return (requests.done_ps - requests.first_token_ps) / (requests.output_tokens - 1) * 1e-9
+        if kind == "ttft":
+            requests = requests[requests.output_tokens > 0]
         end = {"ttft": "first_token_ps", "latency": "done_ps", "queued": "admitted_ps"}[kind]
         return (requests[end] - requests.arrival_ps) * 1e-9
 
@@ -170,12 +172,13 @@ def plot_passages(run, axes=None):
 
 
 def plot_energy(runs, axes=None):
-    """Energy an output token by component, static beside dynamic, on a logarithmic axis."""
+    """Energy an output token, or a token of an encoder, by component, static beside dynamic, on a logarithmic axis."""
     axes = axes or _new_axes()
     runs = _several(runs)
     for i, run in enumerate(runs):
         energy = run.energy_j()
-        millijoules = [1e3 * joules / run.file.attrs["output_tokens"] for joules in energy.values()]
+        tokens = run.file.attrs["output_tokens"] or run.file.attrs["tokens_processed"]
+        millijoules = [1e3 * joules / tokens for joules in energy.values()]
         axes.barh(np.arange(len(energy)) + 0.8 * (i / len(runs)), millijoules, 0.8 / len(runs), align="edge",
                   label=run.path, hatch=("", "///", "...", "xxx")[i % 4])
         axes.set_yticks(np.arange(len(energy)) + 0.4, list(energy))

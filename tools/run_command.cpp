@@ -182,7 +182,9 @@ class Simulation {
 
   std::int64_t expected_tokens() const {
     const auto& summary = prepared_.experiment->summary;
-    return summary.prompt.total + summary.output.total - static_cast<std::int64_t>(summary.requests);
+    const bool generates = prepared_.experiment->serving.generates;
+    return summary.prompt.total + summary.output.total -
+           (generates ? static_cast<std::int64_t>(summary.requests) : 0);
   }
 
   /// The head of the result, and what a run that goes on had written.

@@ -113,11 +113,13 @@ void add_energy(Figures& figures, const ResultsReader& run, double makespan) {
   for (std::size_t i = 0; i < femtojoules.size(); ++i)
     parts[i % parts.size()] += 1e-15 * static_cast<double>(femtojoules[i]);
   const double dynamic = std::accumulate(parts.begin(), parts.end(), 0.0);
-  const double outputs = figures.number("output_tokens");
-  figures.add("energy_per_output_token_mj", 1e3 * (idle + dynamic) / outputs);
-  figures.add("energy_static_per_output_token_mj", 1e3 * idle / outputs);
+  const bool generates = figures.number("output_tokens") > 0;
+  const auto* of = generates ? "output" : "prompt";
+  const double tokens = figures.number(fmt::format("{}_tokens", of));
+  figures.add(fmt::format("energy_per_{}_token_mj", of), 1e3 * (idle + dynamic) / tokens);
+  figures.add(fmt::format("energy_static_per_{}_token_mj", of), 1e3 * idle / tokens);
   for (std::size_t i = 0; i < parts.size(); ++i)
-    figures.add(fmt::format("energy_{}_per_output_token_mj", names[i]), 1e3 * parts[i] / outputs);
+    figures.add(fmt::format("energy_{}_per_{}_token_mj", names[i], of), 1e3 * parts[i] / tokens);
   figures.add("static_energy_j", idle);
   figures.add("dynamic_energy_j", dynamic);
   figures.add("mean_power_w", (idle + dynamic) / makespan);
@@ -171,6 +173,8 @@ void add_kv(Figures& figures, const ResultsReader& run) {
   const auto most = used.empty() ? 0 : *std::max_element(used.begin(), used.end());
   const auto total = run.attribute("/kv", "pages_total");
   figures.add("kv_pages_peak_percent", 100 * static_cast<double>(most) / static_cast<double>(total));
+  const auto queries = run.attribute("/kv", "query_bytes_peak_of_core");
+  if (queries > 0) figures.add("query_bytes_peak_of_core", queries);
 }
 
 /// Stretches of the run from a failure until what was lost was made up for.
@@ -298,15 +302,18 @@ Latencies read_latencies(const ResultsReader& run) {
   const auto done = run.read<std::int64_t>("/requests/done_ps");
   const auto outputs = run.read<std::int64_t>("/requests/output_tokens");
   Latencies latencies{.queued = sorted_differences(run.read<std::int64_t>("/requests/admitted_ps"), arrival),
-                      .time_to_first_token = sorted_differences(first, arrival),
+                      .time_to_first_token = {},
                       .time_per_output_token = {},
                       .whole = sorted_differences(done, arrival)};
   auto& each = latencies.time_per_output_token;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i] > 0)
+      latencies.time_to_first_token.push_back(kMsPerPs * static_cast<double>(first[i] - arrival[i]));
     if (outputs[i] < 2) continue;
     each.push_back(kMsPerPs * static_cast<double>(done[i] - first[i]) / static_cast<double>(outputs[i] - 1));
   }
   std::sort(each.begin(), each.end());
+  std::sort(latencies.time_to_first_token.begin(), latencies.time_to_first_token.end());
   return latencies;
 }
 

@@ -47,8 +47,9 @@ void add_latencies(List& list, const std::vector<llm::RequestRecord>& requests) 
   first.reserve(requests.size());
   each.reserve(requests.size());
   for (const auto& record : requests) {
-    first.push_back(static_cast<double>((record.first_token - record.request.arrival).count()));
     const auto outputs = record.request.output_tokens;
+    if (outputs > 0)
+      first.push_back(static_cast<double>((record.first_token - record.request.arrival).count()));
     if (outputs > 1)
       each.push_back(static_cast<double>((record.done - record.first_token).count()) / (outputs - 1));
   }

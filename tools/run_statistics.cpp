@@ -87,7 +87,9 @@ void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const
   for (const auto* die : system.packet_dies()) {
     collisions.push_back(die->kv_collisions());
     flits.push_back(die->link_flits());
+    statistics.most_query_bytes = std::max(statistics.most_query_bytes, die->most_query_bytes());
   }
+  statistics.most_query_bytes = engine::mpi_reduce_all(comm, statistics.most_query_bytes, MPI_MAX);
   statistics.stage_busy.resize(static_cast<std::size_t>(experiment.plan->blocks() + 1) * llm::kStageCount);
   for (const auto* die : system.dies()) {
     energy.push_back(die->ledger().energy_timeline());
@@ -135,8 +137,9 @@ void check_conservation(const RunStatistics& statistics, const llm::Experiment& 
                         const llm::System& system) {
   const auto& totals = system.controller().totals();
   const auto& summary = experiment.summary;
-  const auto needed =
-      summary.prompt.total + summary.output.total - static_cast<std::int64_t>(summary.requests);
+  const auto last_outputs =  // of a request, which does not enter again
+      experiment.serving.generates ? static_cast<std::int64_t>(summary.requests) : 0;
+  const auto needed = summary.prompt.total + summary.output.total - last_outputs;
   const auto left = totals.tokens_retired + totals.tokens_discarded;
   check(totals.tokens_issued == left, "tokens that entered, and that left or were given up",
         totals.tokens_issued, left);

@@ -32,9 +32,10 @@ struct RunStatistics {
   WindowedQuantity busy;    ///< core-ps, by window and stage
   // at `packet` fidelity
   WindowedQuantity kv_collisions;
-  WindowedQuantity link_flits;       ///< by window and die
-  std::uint64_t events_handled = 0;  ///< a replicated LP's on every rank
-  double peak_memory_mb = 0;         ///< of the largest rank
+  WindowedQuantity link_flits;        ///< by window and die
+  std::int64_t most_query_bytes = 0;  ///< that a core of an encoder held for the rest of their sequences
+  std::uint64_t events_handled = 0;   ///< a replicated LP's on every rank
+  double peak_memory_mb = 0;          ///< of the largest rank
 };
 
 /// Collective.

@@ -72,8 +72,9 @@ class Lines {
   }
 
   void print_energy() {
+    const bool generates = has("energy_per_output_token_mj");
     constexpr std::string_view kBegin = "energy_";
-    constexpr std::string_view kEnd = "_per_output_token_mj";
+    const std::string_view kEnd = generates ? "_per_output_token_mj" : "_per_prompt_token_mj";
     std::string parts;
     for (const auto& figure : figures_.all()) {
       const auto& key = figure.key;
@@ -82,7 +83,8 @@ class Lines {
       const auto name = key.substr(kBegin.size(), key.size() - kBegin.size() - kEnd.size());
       parts += fmt::format("{} {} {:.4g}", parts.empty() ? ":" : ",", name, number(key));
     }
-    print("energy an output", "{:.4g} mJ{}", number("energy_per_output_token_mj"), parts);
+    print(generates ? "energy an output" : "energy a token", "{:.4g} mJ{}",
+          number(fmt::format("energy{}", kEnd)), parts);
     print("mean power", "{:.4g} W", number("mean_power_w"));
   }
 
@@ -93,6 +95,8 @@ class Lines {
     print("mean use", "cores {:.3g} %{}", number("mean_core_use_percent"), links);
     print("KV occupancy", "{:.3g} % of the pages at most, {:.0f} preemptions, {:.0f} tokens recomputed",
           number("kv_pages_peak_percent"), number("preemptions"), number("recomputed_tokens"));
+    if (has("query_bytes_peak_of_core"))
+      print("queries held", "{:.0f} bytes at most on a core", number("query_bytes_peak_of_core"));
   }
 
   void print_stations() {

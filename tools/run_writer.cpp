@@ -172,9 +172,10 @@ void RunWriter::append_requests(const std::vector<llm::RequestRecord>& records) 
          [](const Record& r) { return engine::picoseconds(r.request.arrival); });
   append("admitted_ps", "ps", "it first gets KV memory",
          [](const Record& r) { return engine::picoseconds(r.admitted); });
-  append("first_token_ps", "ps", "its first output token is sampled",
-         [](const Record& r) { return engine::picoseconds(r.first_token); });
-  append("done_ps", "ps", "its last output token is sampled",
+  append("first_token_ps", "ps", "its first output token is sampled; -1 without output", [](const Record& r) {
+    return r.request.output_tokens > 0 ? engine::picoseconds(r.first_token) : -1;
+  });
+  append("done_ps", "ps", "its last output token is sampled, or without output its last token has left",
          [](const Record& r) { return engine::picoseconds(r.done); });
   append("prompt_tokens", "token", "length of the prompt",
          [](const Record& r) { return r.request.prompt_tokens; });
@@ -590,6 +591,7 @@ void RunWriter::write_kv(const llm::ServingController& controller, const RunStat
   file_.set_attribute("/kv", "sequences_at_most", std::int64_t{experiment_.serving.max_running});
   file_.set_attribute("/kv", "page_tokens", std::int64_t{kv.page_tokens()});
   file_.set_attribute("/kv", "heads", std::int64_t{experiment_.plan->kv_heads()});
+  file_.set_attribute("/kv", "query_bytes_peak_of_core", statistics.most_query_bytes);
   write("pages_used", "1",
         "most pages of a block in use (a page is the K and V of page_tokens tokens of one head)",
         lines.kv_pages_used);

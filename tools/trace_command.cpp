@@ -168,6 +168,10 @@ void add_requests(TraceWriter& writer, const ResultsReader& run, const Selected&
     const auto lengths = fmt::format(R"("prompt_tokens":{},"output_tokens":{})", prompts[row], outputs[row]);
     if (admitted[row] > arrival[row])
       writer.span(requests, index[row], "queued", arrival[row], admitted[row]);
+    if (outputs[row] == 0) {
+      writer.span(requests, index[row], "under way", admitted[row], done[row], lengths);
+      continue;
+    }
     writer.span(requests, index[row], "to the first token", admitted[row], first[row], lengths);
     if (done[row] > first[row]) writer.span(requests, index[row], "decoding", first[row], done[row], lengths);
   }

@@ -9,26 +9,18 @@
 
 namespace ouro::tests {
 
-/// What is known of a run of one request whose tokens pass one after another.
+/// What is known of a run.
 struct LoneRun {
-  std::vector<llm::TokenRecord> tokens;                        ///< by position
+  std::vector<llm::TokenRecord> tokens;                        ///< in the order of leaving
   std::array<wafer::EnergyCounts, llm::kPhaseCount> counts{};  ///< over all dies and stages
   std::array<engine::Energy, llm::kPhaseCount> energy{};
   llm::Traffic traffic;
   std::vector<llm::RequestRecord> requests;
 };
 
-/// One request with a prompt of one token and `outputs` output tokens: each token enters when the one before
-/// is sampled, so it is alone in the pipeline.
-inline LoneRun run_lone_tokens(const ToyModel& model, std::vector<std::string> assignments, int outputs) {
-  for (const char* more : {"workload.lengths=fixed", "workload.requests=1", "workload.prompt_tokens=1",
-                           "output.record_token_every=1"}) {
-    assignments.emplace_back(more);
-  }
-  assignments.push_back(fmt::format("workload.output_tokens={}", outputs));
-  const auto experiment = read_toy(model, assignments);
-  const std::vector<int> all_here(static_cast<std::size_t>(experiment->wafer.geometry.dies()), 0);
-  llm::System system{*experiment, 0, 1, all_here};
+inline LoneRun run_to_the_end(const llm::Experiment& experiment) {
+  const std::vector<int> all_here(static_cast<std::size_t>(experiment.wafer.geometry.dies()), 0);
+  llm::System system{experiment, 0, 1, all_here};
   system.region().run_before(engine::kNever);
   system.check_finished();
 
@@ -42,11 +34,22 @@ inline LoneRun run_lone_tokens(const ToyModel& model, std::vector<std::string> a
         const auto& counts =
             die->ledger().counts(static_cast<llm::Stage>(stage), static_cast<llm::Phase>(phase));
         run.counts[phase] += counts;
-        run.energy[phase] = run.energy[phase] + experiment->wafer.energy.of(counts);
+        run.energy[phase] = run.energy[phase] + experiment.wafer.energy.of(counts);
       }
     }
   }
   return run;
+}
+
+/// One request with a prompt of one token and `outputs` output tokens: each token enters when the one before
+/// is sampled, so it is alone in the pipeline.
+inline LoneRun run_lone_tokens(const ToyModel& model, std::vector<std::string> assignments, int outputs) {
+  for (const char* more : {"workload.lengths=fixed", "workload.requests=1", "workload.prompt_tokens=1",
+                           "output.record_token_every=1"}) {
+    assignments.emplace_back(more);
+  }
+  assignments.push_back(fmt::format("workload.output_tokens={}", outputs));
+  return run_to_the_end(*read_toy(model, assignments));
 }
 
 }  // namespace ouro::tests

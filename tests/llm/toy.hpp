@@ -72,10 +72,10 @@ inline std::string hugging_face_config(const ToyModel& model) {
       model.vocab, model.more);
 }
 
-/// The shipped defaults with this model and `assignments`, such as wafer.die_columns=2.
-inline std::unique_ptr<const llm::Experiment> read_toy(const ToyModel& model,
-                                                       std::vector<std::string> assignments) {
-  const TemporaryFile file{"model.json", hugging_face_config(model)};
+/// The shipped defaults with this config.json and `assignments`, such as wafer.die_columns=2.
+inline std::unique_ptr<const llm::Experiment> read_model(const std::string& config_json,
+                                                         std::vector<std::string> assignments) {
+  const TemporaryFile file{"model.json", config_json};
   assignments.push_back("model.config=" + file.path());
   const auto defaults = [](const std::string& folder, std::string_view text) {
     return engine::ConfigText{folder + "/defaults.toml", std::string{text}};
@@ -86,6 +86,11 @@ inline std::unique_ptr<const llm::Experiment> read_toy(const ToyModel& model,
                               {},
                               assignments};
   return llm::read_experiment(config);
+}
+
+inline std::unique_ptr<const llm::Experiment> read_toy(const ToyModel& model,
+                                                       std::vector<std::string> assignments) {
+  return read_model(hugging_face_config(model), std::move(assignments));
 }
 
 /// A wafer whose dies are one core high and lie in a row: a line of cores.

@@ -70,7 +70,7 @@ const kNotThere = "The run did not end: the file does not have this.";
 const kCards = [
   ["output throughput", "output_tokens_per_s", "tokens/s"], ["prompt and output", "prompt_and_output_tokens_per_s", "tokens/s"],
   ["TTFT, p50", "ttft_p50_ms", "ms"], ["TTFT, p99", "ttft_p99_ms", "ms"], ["TPOT, p50", "tpot_p50_ms", "ms"], ["TPOT, p99", "tpot_p99_ms", "ms"],
-  ["energy an output token", "energy_per_output_token_mj", "mJ"], ["mean power", "mean_power_w", "W"],
+  ["energy an output token", "energy_per_output_token_mj", "mJ"], ["energy a token", "energy_per_prompt_token_mj", "mJ"], ["mean power", "mean_power_w", "W"],
   ["cores busy, mean", "mean_core_use_percent", "%"], ["links busy, mean", "mean_link_use_percent", "%"],
   ["KV pages, peak", "kv_pages_peak_percent", "%"], ["makespan", "makespan_ms", "ms"],
 ];
@@ -237,7 +237,8 @@ function latencySection(runs) {
 function energySection(runs) {
   const ended = runs.filter(({complete}) => complete);
   if (ended.length === 0) return note(kNotThere);
-  const outputs = (run) => run.attributes["/"].output_tokens;
+  const generates = (run) => run.attributes["/"].output_tokens > 0;
+  const outputs = (run) => generates(run) ? run.attributes["/"].output_tokens : run.figures.prompt_tokens;
   const all = ended.map((run) => {
     const [stages, phases, components] = ["stage", "phase", "component"].map((kind) => run.values(`/energy/${kind}_names`));
     const mj = run.values("/energy/dynamic_fj").map((fj) => 1e-12 * fj / outputs(run));
@@ -257,7 +258,7 @@ function energySection(runs) {
   const top = (i) => largest(all.flatMap(({charts}) => charts[i].bars.map(({parts}) => sum(parts))));
   return element("div", {}, sideBySide(ended, (run) => {
     const {charts, phaseSeries} = all.find((one) => one.run === run);
-    return element("div", {class: "charts"}, charts.map((chart, i) => barChart({...chart, unit: "mJ an output token", top: top(i), series: chart.series ? phaseSeries : []})));
+    return element("div", {class: "charts"}, charts.map((chart, i) => barChart({...chart, unit: generates(run) ? "mJ an output token" : "mJ a token", top: top(i), series: chart.series ? phaseSeries : []})));
   }));
 }
 
