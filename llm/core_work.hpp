@@ -87,6 +87,11 @@ inline SfuWork softmax_work(const wafer::CoreModel& core, const HeadShape& head,
   return {head.queries * 3 * core.sfu(tokens), head.queries * (tokens + 1), head.queries * 3 * tokens};
 }
 
+/// Adds a bias to each score, by the distance of the two tokens.
+inline SfuWork position_bias_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t tokens) {
+  return {head.queries * core.sfu(tokens), 0, head.queries * tokens};
+}
+
 /// Puts the parts of a head that lies on several cores together: scale and add; factors and a division.
 inline SfuWork merge_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t parts) {
   const std::int64_t elements = head.queries * head.value_dim * parts;

@@ -574,8 +574,9 @@ void DieProcess::use_kv(Core& kv_core, const KvCore::Entry& entry, std::int64_t 
   attention.k_free = k_start + score.time;
   ledger_.busy(k_start, block, Stage::score, score.time);
 
-  const Time softmax_done = use_sfu(kv_core, attention.k_free, softmax_work(core_model_, head_, tokens),
-                                    block, Stage::softmax, phase);
+  auto weighing = softmax_work(core_model_, head_, tokens);
+  if (plan_.model().position_buckets > 0) weighing += position_bias_work(core_model_, head_, tokens);
+  const Time softmax_done = use_sfu(kv_core, attention.k_free, weighing, block, Stage::softmax, phase);
 
   const auto values = values_work(core_model_, head_, tokens, entry.v_rows);
   count(kv_core, Stage::projection, phase, Component::mac, values.macs);

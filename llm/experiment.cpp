@@ -84,13 +84,21 @@ engine::Setting setting_of_model(const Config& config) {
   return config.at(imported ? "model.config" : "model.name");
 }
 
+/// An encoder-decoder may be wanted without its decoder.
+void choose_stack(const Config& config, ModelDescription& model) {
+  const auto stack = config.at("model.stack");
+  if (stack.as_choice({"all", "encoder"}) == "all") return;
+  if (model.encoder_layers == 0)
+    throw stack.refusal(fmt::format("model {} has no encoder", model.name), "\"all\"");
+  model.layers = 0;
+}
+
 /// What the importer reads and no die simulates.
 void check_is_simulated(const Config& config, const ModelDescription& model) {
-  const auto refuse = [&](std::string_view what) {
-    throw setting_of_model(config).refusal(fmt::format("model {}: {} is not simulated", model.name, what),
-                                           "a decoder or an encoder with full attention is");
-  };
-  if (model.encoder_layers > 0 && model.layers > 0) refuse("cross attention");
+  if (model.encoder_layers == 0 || model.layers == 0) return;
+  throw setting_of_model(config).refusal(
+      fmt::format("model {}: cross attention is not simulated", model.name),
+      "model.stack = \"encoder\" simulates its encoder alone");
 }
 
 /// What does not go with attention in both directions.
@@ -234,6 +242,7 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   auto imported = read_model(config);
   experiment->model = std::move(imported.model);
   experiment->model_notes = std::move(imported.notes);
+  choose_stack(config, experiment->model);
   experiment->mapping = read_mapping_options(config);
   experiment->workload = read_workload_options(config);
   experiment->workload.rows.outputs = !is_encoder_only(experiment->model);

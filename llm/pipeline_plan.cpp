@@ -15,7 +15,7 @@ namespace {
 using wafer::CoreId;
 using wafer::MulticastTree;
 
-constexpr int kLeastWindow = 2;  // double buffering
+constexpr int kLeastWindow = 1;  // vectors that are gathered and those that tiles work on both count
 constexpr int kLargestWindow = 64;
 
 HeadShape head_of(const ModelDescription& model) {

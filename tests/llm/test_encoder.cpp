@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/error.hpp"
+#include "llm/model_import.hpp"
 #include "tests/llm/lone_run.hpp"
 
 // An encoder on a core for each matrix, on a line of two dies at the default 1 GHz, where a cycle is a
@@ -196,6 +197,34 @@ TEST(Encoder, CallsNoMoreQueriesThanTheStationBehindHasRoomFor) {
   EXPECT_EQ(run.counts[0].of, counts_of_sequence(40).of);
 }
 
+// ---- the encoder of an encoder-decoder
+
+constexpr const char* kT5 =
+    R"({"model_type": "t5", "_name_or_path": "toy", "num_layers": 1, "d_model": 128, "d_kv": 64, "d_ff": 256,
+        "num_heads": 2, "vocab_size": 256, "feed_forward_proj": "relu"})";
+
+TEST(EncoderOfT5, DiffersByItsNormsActivationAndPositionBiases) {
+  auto assignments = one_sequence(5);
+  assignments.emplace_back("model.stack=encoder");
+  const auto run = run_to_the_end(*read_model(kT5, assignments));
+  auto counts = counts_of_sequence(5);
+  counts[Component::sfu_special] = 5 * (3 * 2 + 2 * (5 + 1));  // RMSNorm, softmax
+  counts[Component::sfu_simple] =
+      5 * (3 * 4 * 128 + 2 * 128 + 256 + 2 * 3 * 5 + 2 * 5);  // ReLU, biases of scores
+  EXPECT_EQ(run.counts[0].of, counts.of);
+}
+
+TEST(EncoderOfT5, HasTheParametersOfAHandCount) {
+  auto assignments = std::vector<std::string>{"workload.lengths=fixed", "model.stack=encoder"};
+  const auto experiment = read_model(kT5, assignments);
+  EXPECT_EQ(llm::parameter_count(experiment->model), 4 * 128 * 128 + 2 * 128 * 256 + 2 * 128  // the block
+                                                         + 256 * 128 + 128 +
+                                                         32 * 2);  // embedding, norm, biases
+  auto t5 = llm::shipped_model("t5-11b");
+  t5.layers = 0;
+  EXPECT_EQ(llm::parameter_count(t5), 4'864'791'552);
+}
+
 // ---- what is refused
 
 testing::Matcher<const std::string&> says(const std::string& text) {
@@ -224,9 +253,25 @@ TEST(Encoder, RefusesWhatDoesNotGoWithAttentionInBothDirections) {
               says("K and V of an encoder follow from the whole sequence, and prompts cannot share them"));
   EXPECT_THAT(with("serving.prefill_window=8"),
               says("the tokens of an encoder wait for the whole sequence, which has to be in the pipeline"));
-  EXPECT_THAT(with("mapping.method=rows"), says("maps a decoder without experts onto one wafer only"));
+  EXPECT_THAT(with("mapping.method=rows"),
+              says("maps a decoder without experts and latent attention onto one wafer only"));
   EXPECT_THAT(with("wafer.core.input_buffer=8 KiB"),
               says("KV cores do not hold a page of queries for each head"));
+}
+
+TEST(Encoder, RefusesADecoderBehindItAndTheLackOfAnEncoder) {
+  const auto message = [](const std::string& config, std::vector<std::string> assignments) -> std::string {
+    try {
+      read_model(config, std::move(assignments));
+    } catch (const engine::InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(message(kT5, one_sequence(3)), says("model toy: cross attention is not simulated; model.stack "
+                                                  "= \"encoder\" simulates its encoder alone"));
+  EXPECT_THAT(message(hugging_face_config({}), {"model.stack=encoder"}),
+              says("model.stack: model toy has no encoder; \"all\""));
 }
 
 TEST(Encoder, RefusesSequencesThatFitNowhere) {
