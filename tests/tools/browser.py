@@ -64,7 +64,7 @@ class Browser:
         self.ask("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": actions}]})
 
     def show_as(self, media):
-        """As "screen" or in "print"."""
+        """As "screen" or in "print"; "" for as it is shown or printed."""
         self.ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {"media": media}})
 
     def print(self):

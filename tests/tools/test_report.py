@@ -163,7 +163,7 @@ class Report(ProgramTest):
                 browser.show_as("print")
                 hidden = "return getComputedStyle(document.querySelector(arguments[0])).display"
                 self.assertEqual([browser.run(hidden, one) for one in ("nav", ".controls")], ["none", "none"])
-                browser.show_as("screen")
+                browser.show_as("")
                 paper = browser.print()
                 self.assertTrue(paper.startswith(b"%PDF"))
                 pages = len(re.findall(rb"/Type\s*/Page\b", paper))
