@@ -62,7 +62,7 @@ class Stage(ProgramTest):
         packet, stage = self.both(DECODE.format(1))
         with packet, stage:
             self.assertEqual(set(packet["cores"]) - set(stage["cores"]),
-                             {"crossbars_busy_ps", "sfu_busy_ps", "macs", "kv_blocks_peak"})
+                             {"crossbars_busy_ps", "sfu_busy_ps", "macs", "kv_blocks_peak", "energy_fj"})
             self.assertEqual(set(packet["kv"]) - set(stage["kv"]), {"collisions"})
             self.assertEqual(set(packet) - set(stage), {"links"})
             self.assertEqual(stage["stages/home_tokens"][()].tolist(), packet["stages/home_tokens"][()].tolist())

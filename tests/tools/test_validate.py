@@ -27,7 +27,7 @@ class Validate(ProgramTest):
     def test_counts_are_equal_and_times_differ(self):
         rows = self.quantities()
         counted = [name for name in rows if re.match("count |energy (?!static)|busy |packets|flits", name)]
-        self.assertEqual(len(counted), 9 + 9 + 8 + 2)  # components twice, stages, packets and flits
+        self.assertEqual(len(counted), 9 + 9 + 9 + 2)  # components twice, stages, packets and flits
         for name in [*counted, "output tokens", "tokens processed", "requests done"]:
             self.assertEqual(rows[name]["packet"], rows[name]["stage"], name)
             self.assertEqual(rows[name]["relative_difference"], 0, name)
