@@ -82,8 +82,7 @@ Foresight::Reach Foresight::at_destination(Cargo cargo, std::uint32_t core) cons
     case Cargo::credit:
       return to_host ? row(host_, credit) : row(launches_, station());
     case Cargo::candidates:
-    case Cargo::weights:  // only where something fails, and there only channels promise
-      break;
+    case Cargo::weights:       // only where something fails, and there only channels promise
     case Cargo::announcement:  // of models that are foreseen by channels
     case Cargo::call:
       break;

@@ -118,6 +118,11 @@ void add_energy(Figures& figures, const ResultsReader& run, double makespan) {
   const double tokens = figures.number(fmt::format("{}_tokens", of));
   figures.add(fmt::format("energy_per_{}_token_mj", of), 1e3 * (idle + dynamic) / tokens);
   figures.add(fmt::format("energy_static_per_{}_token_mj", of), 1e3 * idle / tokens);
+  const auto idle_names = run.read_texts("/energy/static_component_names");
+  const auto idle_parts = run.read<double>("/energy/static_component_j");
+  for (std::size_t i = 0; i < idle_names.size(); ++i)
+    figures.add(fmt::format("energy_static_{}_per_{}_token_mj", idle_names[i], of),
+                1e3 * idle_parts[i] / tokens);
   for (std::size_t i = 0; i < parts.size(); ++i)
     figures.add(fmt::format("energy_{}_per_{}_token_mj", names[i], of), 1e3 * parts[i] / tokens);
   figures.add("static_energy_j", idle);

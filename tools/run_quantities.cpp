@@ -84,7 +84,7 @@ void add_energy(List& list, const llm::Experiment& experiment, const RunStatisti
     list.count(fmt::format("count {}", info.name), std::string{info.counted}, counts);
     list.count(fmt::format("energy {}", info.name), "fJ", femtojoules);
   }
-  list.add("energy static", "J", experiment.wafer.static_joules(statistics.makespan));
+  list.add("energy static", "J", experiment.wafer.static_power.joules(statistics.makespan));
 }
 
 void add_use(List& list, const RunStatistics& statistics) {

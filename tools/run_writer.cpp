@@ -569,7 +569,15 @@ void RunWriter::write_energy(const RunStatistics& statistics) {
   write_whole<std::int64_t>({"/energy/dynamic_fj", "fJ", "counts times each_fj"},
                             statistics.energy_femtojoules, inner);
   write_whole<double>({"/energy/static_j", "J", "static power times makespan"},
-                      {experiment_.wafer.static_joules(statistics.makespan)});
+                      {experiment_.wafer.static_power.joules(statistics.makespan)});
+  std::vector<double> of_components;
+  for (std::size_t i = 0; i < wafer::kStaticComponents.size(); ++i)
+    of_components.push_back(experiment_.wafer.static_power.joules(i, statistics.makespan));
+  file_.write_strings({"/energy/static_component_names", "1", "meaning of the index of static_component_j"},
+                      names(wafer::kStaticComponents));
+  write_whole<double>(
+      {"/energy/static_component_j", "J", "static_j by wafer.static_percent; power is the same all the time"},
+      of_components);
 }
 
 void RunWriter::write_windows(const Column& column, int shift, const std::vector<std::int64_t>& values,

@@ -265,7 +265,7 @@ WaferModel read_wafer(const Config& config) {
   wafer.energy = read_energy(config);
   wafer.host = {config.at("wafer.host.embedding_latency").as_duration(kLongestLatency),
                 config.at("wafer.host.sampling_latency").as_duration(kLongestLatency)};
-  wafer.static_watts = wafer.geometry.wafers * config.at("wafer.static_power").as_watts();
+  wafer.static_power = read_static_power(config, wafer.geometry.wafers);
   return wafer;
 }
 

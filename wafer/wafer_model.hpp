@@ -7,6 +7,7 @@
 #include "wafer/faults.hpp"
 #include "wafer/geometry.hpp"
 #include "wafer/noc_model.hpp"
+#include "wafer/static_power.hpp"
 
 namespace ouro::wafer {
 
@@ -25,11 +26,8 @@ struct WaferModel {
   CoreModel core;
   EnergyModel energy;
   HostModel host;
-  double static_watts = 0;  ///< of all wafers
-
-  /// Static energy over a simulated time, in joules. It is apart from the dynamic energies, which are sums
-  /// of integers.
-  double static_joules(engine::Duration time) const { return static_watts * engine::seconds(time); }
+  /// Its energies are real numbers, apart from the dynamic ones, which are sums of integers.
+  StaticPower static_power;
 };
 
 /// Reads sections [wafer] and [energy].

@@ -132,6 +132,11 @@ class BadInput(ProgramTest):
         self.experiment(FIXED)
         self.expect_refusal("energy.mac", arguments=assign("energy.mac=9000000000000 nJ/MAC"))
 
+    def test_shares_that_are_not_all(self):
+        self.experiment(FIXED)
+        self.expect_refusal("the shares of wafer.static_percent are 101 % together; 100 % in all",
+                            arguments=assign("wafer.static_percent.sfu=6"))
+
     def test_assignments_that_are_none(self):
         self.experiment(FIXED)
         for assignment, *texts in (

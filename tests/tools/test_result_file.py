@@ -158,6 +158,9 @@ class ResultFile(ProgramTest):
     def test_static_energy_is_power_times_makespan(self):
         joules = 3000 * 1e-12 * self.file.attrs["makespan_ps"]
         np.testing.assert_allclose(self.file["energy/static_j"][()], joules, rtol=1e-12)
+        shares = dict(zip(self.texts("energy/static_component_names"), self.file["energy/static_component_j"][()], strict=True))
+        np.testing.assert_allclose(shares["crossbars"], 0.6 * joules, rtol=1e-12)
+        np.testing.assert_allclose(sum(shares.values()), joules, rtol=1e-12)
 
     def test_busy_time_is_the_same_by_core_by_stage_and_over_time(self):
         by_core = self.file["cores/crossbars_busy_ps"][()].sum() + self.file["cores/sfu_busy_ps"][()].sum()

@@ -20,12 +20,6 @@ class Run {
     const [, group, dataset] = name.split("/");
     return {values: (this.values(name) ?? []).map((value) => scale * value), window: 1e-12 * (this.attributes[`/${group}`]?.[`${dataset}_window_ps`] ?? 1)};
   }
-  /// As line(), of maxima: where the controllers did not act, what there was stays.
-  held(name, scale = 1) {
-    const line = this.line(name, scale);
-    line.values.forEach((value, i, values) => { if (value === 0 && i > 0) values[i] = values[i - 1]; });
-    return line;
-  }
   /// The texts that name the `count` numbers of a row of a dataset; undefined if the file has none.
   namesOf(path, count) {
     const fits = (name) => this.values(name)?.length === count;
@@ -140,7 +134,7 @@ const kPalette = [...kStageColours.slice(1), kStageColours[0]];
 function otherTimelines(run, xTop) {
   const paths = Object.entries(run.attributes).flatMap(([group, of]) => Object.keys(of).filter((key) => key.endsWith("_window_ps")).map((key) => `${group}/${key.replace(/_window_ps$/, "")}`));
   return paths.filter((path) => run.values(path)?.length > 0 && !kDrawnOverTime.has(path) && largest(run.values(path)) > 0).map((path) => {
-    const {unit, shape, meaning} = run.tables[path], line = /^most\b/.test(meaning) && shape.length === 1 ? run.held(path) : run.line(path), kinds = shape[1] ?? 1;
+    const {unit, shape, meaning} = run.tables[path], line = run.line(path), kinds = shape[1] ?? 1;
     const title = `${path.split("/")[1] === "kv" ? "KV " : ""}${wordsOf(path)}`, yUnit = `${unit === "1" ? "" : `${unit} `}a window of ${digits(1e6 * line.window)} µs`;
     const parts = Array.from({length: kinds}, (_, k) => line.values.filter((_, i) => i % kinds === k)), names = run.namesOf(path, kinds);
     if (kinds > kPalette.length) return {path, heat: {title, unit: yUnit, rowNames: names ?? parts.map((_, k) => k), rows: parts.map((values) => inBins(values, kTimeBins)), window: 1e3 * line.window * Math.max(1, line.values.length / kinds / kTimeBins)}};
@@ -201,9 +195,9 @@ function timeSection(runs) {
       {title: "Tokens", yUnit: "tokens/s", series: [{...inMs(run.rate("/timeline/tokens_processed")), name: "through the pipeline", colour: kColours.blue}, {...inMs(run.rate("/timeline/tokens_sampled")), name: "output sampled", colour: kColours.vermilion}]},
       {title: "Power", yUnit: "W", area: true, series: [{name: "static", colour: "#b8c0c8", letter: "", values: power.values.map(() => idle), window: power.window}, {...power, name: "dynamic", colour: kColours.vermilion, letter: ""}]},
       {title: "Dynamic power alone", yUnit: "W", series: [{...power, name: "dynamic", colour: kColours.vermilion}]},
-      {title: "Sequences that hold KV", yUnit: "sequences", series: [{...inMs(run.held("/timeline/sequences_running")), name: "sequences", colour: kColours.blue}]},
-      {title: "KV pages in use", yUnit: "% of all", series: [{...inMs(run.held("/kv/pages_used", 100 / run.attributes["/kv"].pages_total)), name: "pages", colour: kColours.green}]},
-      {title: "Tokens with K and V", yUnit: "tokens", series: [{...inMs(run.held("/kv/tokens_held")), name: "tokens", colour: kColours.green}]},
+      {title: "Sequences that hold KV", yUnit: "sequences", series: [{...inMs(run.line("/timeline/sequences_running")), name: "sequences", colour: kColours.blue}]},
+      {title: "KV pages in use", yUnit: "% of all", series: [{...inMs(run.line("/kv/pages_used", 100 / run.attributes["/kv"].pages_total)), name: "pages", colour: kColours.green}]},
+      {title: "Tokens with K and V", yUnit: "tokens", series: [{...inMs(run.line("/kv/tokens_held")), name: "tokens", colour: kColours.green}]},
       {title: "Evictions", yUnit: "sequences a window", series: [{...inMs(run.line("/kv/evictions")), name: "evictions", colour: kColours.black}]},
     ], others: otherTimelines(run)};
   });
@@ -218,7 +212,7 @@ function timeSection(runs) {
   return element("div", {}, sideBySide(ended, (run) => element("div", {class: "charts"}, charts.find((one) => one.run === run).lines
     .map((chart, i) => [chart, tops[i]]).filter(([{series}, top]) => top > 0 && series.length > 0)
     .map(([chart, yTop]) => (chart.area ? areaChart : lineChart)({...chart, xUnit, xTop, yTop})), links(run), heats.map((heat) => heat(run)))),
-    note("Energy counts where it is spent, busy time wholly where it begins, so a window can show more than there is. Sequences and KV are the most in each window; where the controllers did not act, the last value is drawn on."));
+    note("Energy counts where it is spent, busy time wholly where it begins, so a window can show more than there is. Sequences and KV are the most in each window."));
 }
 
 // ---- latency, energy, stages
@@ -250,6 +244,7 @@ function energySection(runs) {
     const total = (p) => sum(stages.flatMap((_, s) => components.map((_, c) => at(s, p, c))));
     return {run, phaseSeries, charts: [
       {title: "Static beside dynamic", bars: [{name: "static", parts: [idle]}, {name: "dynamic", parts: [sum(mj)]}]},
+      {title: "Static, by component", bars: names(run.values("/energy/static_component_names")).map((name, c) => ({name, parts: [1e3 * run.values("/energy/static_component_j")[c] / outputs(run)]}))},
       {title: "Dynamic, by component and phase", series: true, bars: names(components).map((name, c) => ({name, parts: byPhase((p) => sum(stages.map((_, s) => at(s, p, c))))}))},
       {title: "Dynamic, by stage and phase", series: true, bars: names(stages).map((name, s) => ({name, parts: byPhase((p) => sum(components.map((_, c) => at(s, p, c))))}))},
       {title: "Dynamic, by phase", bars: names(phases).map((name, p) => ({name, parts: [total(p)]}))},
