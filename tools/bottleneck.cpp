@@ -125,7 +125,7 @@ Sentence few_sequences(const ResultsReader& run) {
       static_cast<std::size_t>(std::find(names.begin(), names.end(), "no_token") - names.begin());
   double bubbles = 0;
   for (std::size_t i = state; i < times.size(); i += names.size()) bubbles += static_cast<double>(times[i]);
-  const auto stations = static_cast<double>(times.size() / names.size());
+  const double stations = static_cast<double>(times.size()) / static_cast<double>(names.size());
   const double share = bubbles / stations / makespan_of(run);
   if (share < kHalfEmpty) return {};
   return fmt::format(

@@ -64,6 +64,7 @@ Fault core(CoreId::Value number) {
 
 std::vector<std::pair<CoreId::Value, CoreId::Value>> pairs(const std::vector<llm::WeightMove>& moves) {
   std::vector<std::pair<CoreId::Value, CoreId::Value>> result;
+  result.reserve(moves.size());
   for (const auto& move : moves) result.emplace_back(move.from.value(), move.to.value());
   return result;
 }
