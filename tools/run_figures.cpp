@@ -121,7 +121,7 @@ void add_energy(Figures& figures, const ResultsReader& run, double makespan) {
   const auto idle_names = run.read_texts("/energy/static_component_names");
   const auto idle_parts = run.read<double>("/energy/static_component_j");
   for (std::size_t i = 0; i < idle_names.size(); ++i)
-    figures.add(fmt::format("energy_static_{}_per_{}_token_mj", idle_names[i], of),
+    figures.add(fmt::format("static_energy_{}_per_{}_token_mj", idle_names[i], of),
                 1e3 * idle_parts[i] / tokens);
   for (std::size_t i = 0; i < parts.size(); ++i)
     figures.add(fmt::format("energy_{}_per_{}_token_mj", names[i], of), 1e3 * parts[i] / tokens);

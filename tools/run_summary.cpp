@@ -74,17 +74,17 @@ class Lines {
   void print_energy() {
     const bool generates = has("energy_per_output_token_mj");
     constexpr std::string_view kBegin = "energy_";
-    const std::string_view kEnd = generates ? "_per_output_token_mj" : "_per_prompt_token_mj";
+    const std::string_view end = generates ? "_per_output_token_mj" : "_per_prompt_token_mj";
     std::string parts;
     for (const auto& figure : figures_.all()) {
       const auto& key = figure.key;
-      if (!key.starts_with(kBegin) || !key.ends_with(kEnd) || key.size() <= kBegin.size() + kEnd.size() - 1)
+      if (!key.starts_with(kBegin) || !key.ends_with(end) || key.size() <= kBegin.size() + end.size() - 1)
         continue;
-      const auto name = key.substr(kBegin.size(), key.size() - kBegin.size() - kEnd.size());
+      const auto name = key.substr(kBegin.size(), key.size() - kBegin.size() - end.size());
       parts += fmt::format("{} {} {:.4g}", parts.empty() ? ":" : ",", name, number(key));
     }
     print(generates ? "energy an output" : "energy a token", "{:.4g} mJ{}",
-          number(fmt::format("energy{}", kEnd)), parts);
+          number(fmt::format("energy{}", end)), parts);
     print("mean power", "{:.4g} W", number("mean_power_w"));
   }
 

@@ -83,7 +83,7 @@ std::vector<TracedPacket> read_run(const std::string& file, const Geometry& geom
 
 std::vector<TracedPacket> read_noc_trace(const engine::Setting& setting, const Geometry& geometry,
                                          const Faults& faults) {
-  const std::string file = setting.as_string();
+  const auto& file = setting.as_string();
   if (file.empty()) throw setting.refusal("no file is named", "a CSV file, or the result of a run");
   auto trace = file.ends_with(".h5") ? read_run(file, geometry, faults) : read_table(file, geometry, faults);
   if (trace.empty()) throw InputError{file, "has no packets", "a row for each packet"};
