@@ -166,6 +166,8 @@ class DieProcess final : public Die {
 
   // the network
   void send(Message message, wafer::CoreId from, wafer::CoreId to, std::int64_t bytes);
+  void enter(const Message& message);
+  void enter_along_tree(const Message& message);
   void forward(Message message, const wafer::Onward& onward);
   void multicast_to_experts(const Message& message, Station& station);
   void send_along_trees(Message message, const StationPlan& station, std::size_t first);
@@ -177,10 +179,12 @@ class DieProcess final : public Die {
   // stations
   void gather_at_station(const Message& message, wafer::CoreId core, engine::Time tail);
   void station_ready(const Message& message);
+  void take_credit(const Message& message);
   void launch_ready_tokens(Station& station);
   bool needs_credit(const Station& station, const Token& token) const;
   void count_launch(Station& station, const ReadyToken& next);
   void launch(Station& station, const Token& token);
+  void free_room(Station& station, const Token& token);
   void return_credit(const Station& station, const Token& token);
   void retire(const Token& token);
 
@@ -195,6 +199,7 @@ class DieProcess final : public Die {
   void send_outputs(const Message& message, wafer::CoreId from, const StationPlan& station, const Tile& tile);
 
   // attention
+  void change_kv(const Message& message);
   static void change_kv(KvCore& kv, const Message& message);
   std::int32_t page_of(const Token& token) const {
     return static_cast<std::int32_t>(token.position) / kv_.page_tokens();
@@ -238,6 +243,7 @@ class DieProcess final : public Die {
   }
   engine::Time use_sfu(Core& core, engine::Time from, const SfuWork& work, int block, Stage stage,
                        Phase phase);
+  static wafer::CoreId at_core(const Message& message) { return wafer::CoreId{message.at}; }
   Core& core(wafer::CoreId id) { return cores_[plan_.index_in_die(id)]; }
   const Core& core(wafer::CoreId id) const { return cores_[plan_.index_in_die(id)]; }
   const StationPlan& station_plan(int number) const {
