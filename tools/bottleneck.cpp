@@ -84,7 +84,7 @@ Sentence stalled_stage(const ResultsReader& run) {
       "the slowest stage, {}: the home core before it had a token ready and no room ahead for {:.0f} % of "
       "the "
       "makespan",
-      StationNames{run}.name(static_cast<std::int64_t>(slow), static_cast<std::int64_t>(stalled.size())),
+      StationNames{run}.name(static_cast<std::int64_t>(slow)),
       100 * static_cast<double>(stalled[station]) / makespan_of(run));
 }
 

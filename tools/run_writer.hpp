@@ -3,16 +3,15 @@
 #include <mpi.h>
 
 #include <string>
-#include <vector>
 
-#include "engine/results_file.hpp"
-#include "llm/system.hpp"
+#include "tools/result_writing.hpp"
 #include "tools/run_profile.hpp"
 #include "tools/run_statistics.hpp"
 
 namespace ouro::tools {
 
-/// Writes the groups of a result file. All member functions are collective.
+/// Writes the result file of a run, in the order in which it comes about. All member functions are
+/// collective.
 class RunWriter {
  public:
   /// Keeps references.
@@ -33,35 +32,7 @@ class RunWriter {
   void write_engine(const EngineReport& report, const engine::Region& region);
 
  private:
-  /// Whether cores and links were simulated one by one.
-  bool follows_packets() const { return experiment_.wafer.noc.fidelity == wafer::Fidelity::packet; }
-  void write_workload();
-  void append_requests(const std::vector<llm::RequestRecord>& records);
-  void append_tokens(const std::vector<llm::TokenRecord>& records);
-  void append_passages(const std::vector<llm::StationRecord>& local);
-  void write_cores(const llm::System& system);
-  void write_links(const llm::System& system);
-  void write_packets(const llm::System& system);
-  void write_stages(const llm::System& system, const RunStatistics& statistics);
-  void write_failures(const llm::System& system);
-  void write_stations(const llm::System& system);
-  void write_experts(const llm::System& system);
-  void write_energy(const RunStatistics& statistics);
-  void write_kv(const llm::ServingController& controller, const RunStatistics& statistics);
-  void write_limits(const llm::ServingTotals& totals);
-  void write_lp_events(const engine::Region& region);
-  void write_timeline(const llm::ServingController& controller, const RunStatistics& statistics);
-
-  template <class T>
-  void write_whole(const engine::Column& column, const std::vector<T>& values,
-                   const engine::ResultsFile::Shape& inner = {});
-  void write_windows(const engine::Column& column, int shift, const std::vector<std::int64_t>& values,
-                     const engine::ResultsFile::Shape& inner = {});
-
-  engine::ResultsFile& file_;
-  MPI_Comm comm_;
-  bool is_root_;
-  const llm::Experiment& experiment_;
+  ResultWriting out_;
 };
 
 }  // namespace ouro::tools

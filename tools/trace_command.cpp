@@ -195,12 +195,9 @@ void add_tokens(TraceWriter& writer, const ResultsReader& run, const Selected& s
 /// the home core does with it, and its waiting there.
 void add_stations(TraceWriter& writer, const ResultsReader& run, const Selected& selected) {
   const StationNames names{run};
-  const auto* all = run.find("/stages/home_tokens");  // not in the file of a killed run
-  const auto stations_of_run =
-      all ? static_cast<std::int64_t>(all->shape[0]) : std::numeric_limits<std::int64_t>::max();
   for (const auto& at : read_passages(run)) {
     if (!selected.requests.has(at.request) || !selected.blocks.has(names.block_of(at.station))) continue;
-    const auto name = names.name(at.station, stations_of_run);
+    const auto name = names.name(at.station);
     const auto token = fmt::format(R"("request":{},"station":{},"entered_us":{})", at.request, at.station,
                                    1e-6 * static_cast<double>(at.entered));
     writer.span(stations, at.number, "to " + name, at.begin, at.gathered, token);

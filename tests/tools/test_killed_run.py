@@ -37,6 +37,7 @@ class KilledRun(ProgramTest):
             self.assertEqual(file.attrs["complete"], 0)
             self.assertGreater(reached, 0)
             self.assertLess(done, 100000)
+            stations = {name.decode() for name in file["stages/home_names"][()]}
         summary = self.call("summary", "run.h5.part")
         self.assertEqual(summary.returncode, 0, summary.stderr)
         self.assertTrue(summary.stdout.startswith("NOT COMPLETE"), summary.stdout)
@@ -52,6 +53,8 @@ class KilledRun(ProgramTest):
         self.assertIn("the run did not end", trace.stdout)
         events = json.loads((self.path / "trace.json").read_text())["traceEvents"]
         self.assertGreater(sum(event["ph"] == "X" for event in events), done)
+        ways = {event["name"][3:] for event in events if event["ph"] == "X" and "entered_us" in event.get("args", {})}
+        self.assertEqual(ways, stations)
         same = self.call("diff", "run.h5.part", "run.h5.part")
         self.assertEqual(same.returncode, 0, same.stderr)
 
