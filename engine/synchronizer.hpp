@@ -13,6 +13,7 @@ namespace ouro::engine {
 /// What synchronization cost on this rank. Times are wall times.
 struct SynchronizationCost {
   std::uint64_t windows = 0;        ///< stretches of work between synchronizations
+  std::uint64_t busiest = 0;        ///< sum over windows: events of the rank that had most; 0 if not known
   double events_seconds = 0;        ///< in handlers and the queue
   double waiting_seconds = 0;       ///< nothing to do but wait for other ranks
   double packing_seconds = 0;       ///< sending and taking in messages

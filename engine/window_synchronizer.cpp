@@ -43,7 +43,7 @@ Time WindowSynchronizer::run_until(Time stop) {
     agreement_ = state_here();
     send_batches();
     MPI_Request request = MPI_REQUEST_NULL;
-    MPI_Iallreduce(MPI_IN_PLACE, &agreement_, 2, MPI_INT64_T, MPI_MIN, comm_, &request);
+    MPI_Iallreduce(MPI_IN_PLACE, &agreement_, 3, MPI_INT64_T, MPI_MIN, comm_, &request);
     receive_batches();
     work_before(std::min(later_by(reached_, shortest_), stop));
     wait_for([&] {
@@ -51,6 +51,7 @@ Time WindowSynchronizer::run_until(Time stop) {
       MPI_Test(&request, &done, MPI_STATUS_IGNORE);
       return done != 0;
     });
+    cost_.busiest += static_cast<std::uint64_t>(-agreement_.minus_events);
     const Time next = from_picoseconds(agreement_.next_event);
     if (next >= stop) return next;
 
@@ -74,7 +75,8 @@ WindowSynchronizer::Agreement WindowSynchronizer::state_here() {
     next = std::min(next, sent);
     promise = std::min(promise, later_by(sent, onward_[i]));
   }
-  return {picoseconds(next), picoseconds(promise)};
+  const auto events = region_.events() - std::exchange(events_agreed_, region_.events());
+  return {picoseconds(next), picoseconds(promise), -static_cast<std::int64_t>(events)};
 }
 
 void WindowSynchronizer::send_batches() {

@@ -34,6 +34,7 @@ class WindowSynchronizer final : public Synchronizer {
   struct Agreement {
     std::int64_t next_event;
     std::int64_t promise;
+    std::int64_t minus_events;  ///< of this rank since the last agreement; the least is the busiest's
   };
 
   Agreement state_here();
@@ -55,6 +56,7 @@ class WindowSynchronizer final : public Synchronizer {
   Time reached_{};                // every event before this is handled, on all ranks
   Agreement agreement_{};         // a member: MPI holds it while the all-reduce is under way
   Batch batch_;
+  std::uint64_t events_agreed_ = 0;  // handled here before the last agreement
   SynchronizationCost cost_;
 };
 

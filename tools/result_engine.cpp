@@ -37,6 +37,9 @@ void write_controllers(RankTable& table, const engine::Region::ReplicationCost& 
 
 void write_synchronization(RankTable& table, const engine::SynchronizationCost& cost) {
   table.write("windows", "1", "stretches of work between synchronizations", cost.windows);
+  table.write("busiest_events", "1",
+              "sum over windows of the events of the rank that had most; 0 for null-message and on one rank",
+              cost.busiest);
   table.write("events_s", "s", "wall time in event handlers and the event queue", cost.events_seconds);
   table.write("waiting_s", "s", "wall time waiting for other ranks", cost.waiting_seconds);
   table.write("packing_s", "s", "wall time sending and taking in messages", cost.packing_seconds);

@@ -28,10 +28,22 @@ double per(double amount, std::uint64_t count) {
 /// Shares of the ranks' wall time, all together.
 struct Shares {
   double events = 0;
-  double imbalance = 0;  ///< ranks have less work than the busiest
+  double imbalance = 0;  ///< ranks have less work than the busiest, in each window if that is known
   double waiting = 0;    ///< the rest of the waiting: for promises and messages
   double messages = 0;   ///< packing and promising
 };
+
+std::uint64_t events_of(const std::vector<EngineReport>& reports) {
+  std::uint64_t events = 0;
+  for (const auto& report : reports) events += report.events;
+  return events;
+}
+
+/// How many times faster than one rank the run could be if all but events cost nothing: all events, by those
+/// of the rank that had most between two synchronizations, summed; 0 if that was not counted.
+double most_speedup(const std::vector<EngineReport>& reports) {
+  return per(static_cast<double>(events_of(reports)), reports.front().cost.busiest);
+}
 
 Shares share_out(const std::vector<EngineReport>& reports) {
   double wall = 0, busiest = 0, waiting = 0;
@@ -43,7 +55,10 @@ Shares share_out(const std::vector<EngineReport>& reports) {
     waiting += report.cost.waiting_seconds;
     busiest = std::max(busiest, report.cost.events_seconds);
   }
-  shares.imbalance = std::min(waiting, busiest * static_cast<double>(reports.size()) - shares.events);
+  const auto ranks = static_cast<double>(reports.size());
+  const double bound = most_speedup(reports);
+  const double lost = bound > 0 ? shares.events * (ranks / bound - 1) : busiest * ranks - shares.events;
+  shares.imbalance = std::min(waiting, lost);
   shares.waiting = waiting - shares.imbalance;
   for (auto* share : {&shares.events, &shares.imbalance, &shares.waiting, &shares.messages}) *share /= wall;
   return shares;
@@ -56,26 +71,29 @@ std::string what_limits(const std::vector<EngineReport>& reports) {
   const double most = std::max({shares.imbalance, shares.waiting, shares.messages});
   if (most < 0.05) return work + "; nothing else takes 5 %";
   if (most == shares.imbalance) {
+    const auto of = most_speedup(reports) > 0
+                        ? fmt::format(" between two synchronizations (at most {:.2f} times one rank)",
+                                      most_speedup(reports))
+                        : std::string{};
     return fmt::format(
         "{}; the limit is the balance of the partition: {:.0f} % are lost because some ranks have "
-        "less work than the busiest",
-        work, 100 * most);
+        "less work than the busiest{}",
+        work, 100 * most, of);
   }
   if (most == shares.messages) {
     return fmt::format("{}; the limit is the cost of messages and promises: {:.0f} %", work, 100 * most);
   }
   double slack = 0;
-  std::uint64_t tested = 0, events = 0, windows = 0;
+  std::uint64_t tested = 0, windows = 0;
   for (const auto& report : reports) {
     slack += report.cost.slack_ps;
     tested += report.cost.promises_tested;
-    events += report.events;
     windows += report.cost.windows;
   }
   return fmt::format(
       "{}; the limit is waiting for each other: {:.0f} %, with {:.0f} events between "
       "synchronizations and events that come {:.0f} ns after what was promised",
-      work, 100 * most, per(static_cast<double>(events), windows), 1e-3 * per(slack, tested));
+      work, 100 * most, per(static_cast<double>(events_of(reports)), windows), 1e-3 * per(slack, tested));
 }
 
 }  // namespace
@@ -96,12 +114,9 @@ void print_profile(std::ostream& out, MPI_Comm comm, const EngineReport& report)
         cost.windows, per(static_cast<double>(events), cost.windows), cost.messages_sent, cost.promises_sent,
         1e-6 * static_cast<double>(cost.bytes_sent), 1e-3 * per(cost.slack_ps, cost.promises_tested));
   }
-  std::uint64_t promises = 0, events = 0;
-  for (const auto& one : reports) {
-    promises += one.cost.promises_sent;
-    events += one.events;
-  }
-  fmt::print(out, "{:.4f} promises an event; {}\n", per(static_cast<double>(promises), events),
+  std::uint64_t promises = 0;
+  for (const auto& one : reports) promises += one.cost.promises_sent;
+  fmt::print(out, "{:.4f} promises an event; {}\n", per(static_cast<double>(promises), events_of(reports)),
              what_limits(reports));
 }
 

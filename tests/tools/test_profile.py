@@ -26,8 +26,19 @@ class Profile(ProgramTest):
                 self.assertTrue((promises <= messages).all())
                 self.assertEqual((messages > 0).all(), ranks > 1)
                 self.assertTrue((engine["promise_slack_ps"][()] >= 0).all())
+                self.check_bound(engine, ranks)
             self.assertRegex(output[header + 1 + ranks], r"promises an event; events take \d+ % of the ranks' time;")
         self.assertIn("waits for nobody", self.run_ok("1.h5", "--profile", "--force").stdout)
+
+    def check_bound(self, engine, ranks):
+        """In each window the busiest rank has at least an equal share, and at most all."""
+        events, busiest = engine["events"][()], engine["busiest_events"][()]
+        if ranks == 1:
+            self.assertEqual(list(busiest), [0])
+            return
+        self.assertEqual(len(set(busiest)), 1)
+        self.assertGreaterEqual(int(busiest[0]), int(events.max()))
+        self.assertLess(int(busiest[0]), int(events.sum()))
 
     def test_without_the_option_there_is_none(self):
         self.experiment(FIXED)
