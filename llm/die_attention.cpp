@@ -36,7 +36,15 @@ bool DieProcess::is_newest(const Token& token, int head, CoreId core_id) const {
   return cores_of_head(token, head).back() == core(core_id).role.kv_ring;
 }
 
-/// K and V of one more token are there: queries that came before them may go on.
+/// Whether K and V of a token overtook those of the one before, as they can at `flit`: there, packets with
+/// the same way may take other virtual channels.
+/// @param needed  tokens of the head on this core, with that one
+bool DieProcess::comes_early(const Message& message, const KvCore& kv, int needed) {
+  const auto* stored = kv.read(message.slot, message.head);
+  return (stored == nullptr ? 0 : stored->tokens) < needed - 1;
+}
+
+/// K and V of one more token are there: those that came before them may go on.
 void DieProcess::attend_early_queries(std::uint16_t slot, std::uint16_t head, CoreId core_id, Time written) {
   auto& early = core(core_id).attention->early;
   if (early.empty()) return;
@@ -72,6 +80,10 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   const bool newest = is_newest(token, message.head, core_id);
   const int needed =
       kv_.tokens_on_core(message.slot, message.head, static_cast<int>(token.position), kv_core.role.kv_ring);
+  if (newest && routers_ && comes_early(message, attention.kv, needed)) {
+    attention.early.push_back({message, ready});
+    return;
+  }
   const auto* stored = newest ? &attention.kv.write(message.slot, message.head, page_of(token))
                               : attention.kv.read(message.slot, message.head);
   if (stored == nullptr || stored->tokens < needed) {

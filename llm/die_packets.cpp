@@ -16,18 +16,19 @@ void DieProcess::send(Message message, CoreId from, CoreId to, std::int64_t byte
   message.flits = static_cast<std::uint16_t>(plan_.wafer().noc.flits(bytes));
   count_buffer(message, core(from));
   traffic_.sent(message.flits);
-  if (to != wafer::DieNetwork::host_id(geometry_))
-    packet_record_.sent(scheduler_->now(), from, to, message.flits);
+  if (to != geometry_.host_id()) packet_record_.sent(scheduler_->now(), from, to, message.flits);
+  if (routers_) return inject_flits(message, from);
   wafer::Travel travel;
-  const auto onward = network_.inject(from, to, message.flits, scheduler_->now(), travel);
+  const auto onward = network_->inject(from, to, message.flits, scheduler_->now(), travel);
   count_travel(message, travel);
   forward(message, onward);
 }
 
 void DieProcess::enter(const Message& message) {
+  if (routers_) return inject_flits_from_host(message);  // others come flit by flit
   wafer::Travel travel;
-  const auto onward = network_.enter(at_core(message), CoreId{message.target}, message.flits,
-                                     scheduler_->now(), travel, wafer::Waypoint::from_code(message.via));
+  const auto onward = network_->enter(at_core(message), CoreId{message.target}, message.flits,
+                                      scheduler_->now(), travel, wafer::Waypoint::from_code(message.via));
   count_travel(message, travel);
   forward(message, onward);
 }
@@ -35,7 +36,7 @@ void DieProcess::enter(const Message& message) {
 void DieProcess::enter_along_tree(const Message& message) {
   const auto& tree = station_plan(message.station).trees[message.head];
   wafer::Travel travel;
-  const auto onward = network_.enter(tree, message.target, message.flits, scheduler_->now(), travel);
+  const auto onward = network_->enter(tree, message.target, message.flits, scheduler_->now(), travel);
   count_travel(message, travel);
   forward_multicast(message, onward);
 }
@@ -91,8 +92,12 @@ void DieProcess::send_along_trees(Message message, const StationPlan& station, s
     count_buffer(message, core(station.home));
     traffic_.sent(message.flits, destinations);
     packet_record_.sent(scheduler_->now(), station.trees[i], message.flits);
+    if (routers_) {
+      send_flits_along(message, station.trees[i]);
+      continue;
+    }
     wafer::Travel travel;
-    const auto onward = network_.inject(station.trees[i], message.flits, scheduler_->now(), travel);
+    const auto onward = network_->inject(station.trees[i], message.flits, scheduler_->now(), travel);
     count_travel(message, travel);
     forward_multicast(message, onward);
   }
@@ -143,7 +148,8 @@ void DieProcess::arrive(const Message& message, CoreId core_id, Time tail) {
       receive_call(message, core_id, tail);
       break;
     case Cargo::candidates:
-      throw engine::ContractError{"candidates for the host arrived at a core"};
+    case Cargo::tile_input:
+      throw engine::ContractError{"a packet arrived that is not for a core, or not by itself"};
   }
 }
 

@@ -23,11 +23,16 @@ DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvContr
       kv_{kv},
       foresight_{foresight},
       control_latency_{control_latency},
-      network_{geometry_, plan.wafer().noc, die},
       ledger_{plan.blocks(), plan.wafer().energy},
       station_log_{std::move(log)},
       cores_(static_cast<std::size_t>(geometry_.cores_of_die())),
       packet_record_{recorded} {
+  const auto& noc = plan.wafer().noc;
+  if (noc.fidelity == wafer::Fidelity::flit) {
+    routers_.emplace(geometry_, noc, die);
+  } else {
+    network_.emplace(geometry_, noc, die);
+  }
   for (int i = 0; i < geometry_.cores_of_die(); ++i) {
     auto& core = cores_[static_cast<std::size_t>(i)];
     take_role(core, geometry_.core_of_die(die, i));
@@ -43,9 +48,13 @@ engine::Channels DieProcess::channels() const {
     channels.to.push_back({kControllerLp, control_latency_});
   for (const auto direction : wafer::kDirections) {
     const auto neighbour = geometry_.neighbour(die_, direction);
-    if (neighbour) channels.to.push_back({die_lp(*neighbour), noc.die_lookahead(geometry_, die_, direction)});
+    if (!neighbour) continue;
+    const auto least =
+        routers_ ? wafer::FlitDie::lookahead(noc) : noc.die_lookahead(geometry_, die_, direction);
+    channels.to.push_back({die_lp(*neighbour), least});
   }
-  if (geometry_.die_of(noc.host) == die_) channels.to.push_back({kHostLp, noc.die_lookahead()});
+  if (geometry_.die_of(noc.host) == die_)
+    channels.to.push_back({kHostLp, routers_ ? wafer::FlitDie::host_lookahead(noc) : noc.die_lookahead()});
   return channels;
 }
 
@@ -96,6 +105,9 @@ void DieProcess::handle(const engine::Event& event, engine::Scheduler& scheduler
     case MessageKind::remapped:
       take_roles();
       break;
+    case MessageKind::flit:
+      handle_flits(message);
+      break;
     default:
       throw engine::ContractError{name() + " got a message for another LP"};
   }
@@ -122,11 +134,17 @@ const StationUse* DieProcess::station_use(int station) const {
 
 EnergyCounts DieProcess::energy_counts(int core) const {
   auto counts = core_use(core).counts;
-  const auto travel = network_.travel_from(core);
+  const auto travel = wafer::travel_from(
+      geometry_, plan_.wafer().noc, geometry_.core_of_die(die_, core),
+      [&](wafer::Direction direction) { return link_use(core, static_cast<int>(direction)).flits; });
   counts[Component::hop] += travel.hop_bits;
   counts[Component::die_crossing] += travel.crossing_bits;
   counts[Component::wafer_crossing] += travel.joint_bits;
   return counts;
+}
+
+wafer::LinkUse DieProcess::link_use(int core, int port) const {
+  return routers_ ? routers_->flits.network().use(core, port) : network_->use(core, port);
 }
 
 const KvCore* DieProcess::kv_core(int core_index) const {
@@ -143,6 +161,7 @@ std::int64_t DieProcess::most_query_bytes() const {
 }
 
 bool DieProcess::is_idle() const {
+  if (routers_ && !routers_->packets.empty()) return false;
   return std::all_of(cores_.begin(), cores_.end(), [this](const Core& core) {
     if (!core.tile_parts.empty()) return false;
     if (core.station && (!core.station->gather.empty() || !core.station->ready.empty() ||

@@ -19,6 +19,7 @@
 #include "llm/pipeline_plan.hpp"
 #include "llm/ready_tokens.hpp"
 #include "wafer/die_network.hpp"
+#include "wafer/flit_die.hpp"
 #include "wafer/packet_record.hpp"
 
 namespace ouro::llm {
@@ -36,7 +37,7 @@ OURO_ARCHIVE_AS_BYTES(ouro::llm::CoreUse);
 
 namespace ouro::llm {
 
-/// One die at `packet` fidelity: its cores, its links, and the K and V in its crossbars.
+/// One die at `packet` or `flit` fidelity: its cores, its links, and the K and V in its crossbars.
 ///
 /// Data drives it: what arrives at a core makes the core work, and what the core makes goes on over the
 /// network. See docs/design.md for a token's way.
@@ -65,11 +66,12 @@ class DieProcess final : public Die {
   void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, collisions, flits,
-           ledger, log, cores, traffic, record, first_number, past_use, scheduler] = *this;
+    auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, routers,
+           collisions, flits, ledger, log, cores, traffic, record, first_number, past_use, scheduler] = *this;
     if constexpr (Archive::is_loading::value) take_roles();  // of the plan that the controllers came to
-    engine::archive_fields(archive, network, collisions, flits, ledger, log, traffic, record, first_number,
-                           past_use);
+    if (network) archive&* network;
+    if (routers) archive&* routers;
+    engine::archive_fields(archive, collisions, flits, ledger, log, traffic, record, first_number, past_use);
     for (auto& core : cores) archive& core;
   }
 
@@ -77,7 +79,8 @@ class DieProcess final : public Die {
   const WorkLedger& ledger() const override { return ledger_; }
   const Traffic& traffic() const override { return traffic_; }
   const wafer::PacketRecord& packet_record() const { return packet_record_; }
-  const wafer::DieNetwork& network() const { return network_; }
+  /// By core of the die and port.
+  wafer::LinkUse link_use(int core, int port) const;
   const CoreUse& core_use(int core) const { return cores_[static_cast<std::size_t>(core)].use; }
   /// All that cost energy at a core of this die, with the links that leave its router.
   wafer::EnergyCounts energy_counts(int core) const;
@@ -122,7 +125,7 @@ class DieProcess final : public Die {
     KvCore kv;
     Gather inputs;
     Gather partials;
-    /// Queries that overtook K and V of a token before theirs.
+    /// Queries that overtook K and V of a token before theirs, perhaps with K and V of their own.
     struct EarlyQuery {
       Message message;
       engine::Time ready;
@@ -164,6 +167,20 @@ class DieProcess final : public Die {
     }
   };
 
+  /// At `flit` fidelity.
+  struct Routers {
+    Routers(const wafer::Geometry& geometry, const wafer::NocModel& model, wafer::DieId die)
+        : flits{geometry, model, die} {}
+    wafer::FlitDie flits;
+    wafer::PacketSlots<Message> packets;  ///< of which something is in this die
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [network, under_way] = *this;
+      engine::archive_fields(archive, network, under_way);
+    }
+  };
+
   // the network
   void send(Message message, wafer::CoreId from, wafer::CoreId to, std::int64_t bytes);
   void enter(const Message& message);
@@ -175,6 +192,18 @@ class DieProcess final : public Die {
   void count_buffer(const Message& message, Core& core);
   void count_travel(const Message& message, const wafer::Travel& travel);
   void arrive(const Message& message, wafer::CoreId core, engine::Time tail);
+
+  // the network, flit by flit
+  void inject_flits(Message message, wafer::CoreId from);
+  void send_flits_along(Message message, const wafer::MulticastTree& tree);
+  void inject_flits_from_host(const Message& message);
+  void handle_flits(const Message& message);
+  void step_routers();
+  void send_alarm();
+  void send_over_border(const wafer::FlitDie::Crossing& crossing);
+  void arrive_at_host(const wafer::FlitDie::Arrival& packet);
+  void arrive_at_core(const wafer::FlitDie::Arrival& packet);
+  Message take_packet(wafer::PacketSlot slot, bool crosses_border);
 
   // stations
   void gather_at_station(const Message& message, wafer::CoreId core, engine::Time tail);
@@ -215,6 +244,7 @@ class DieProcess final : public Die {
   void add_attention_partial(const Message& message, wafer::CoreId core, engine::Time at);
   void head_done(const Message& message);
   bool is_newest(const Token& token, int head, wafer::CoreId core) const;
+  static bool comes_early(const Message& message, const KvCore& kv, int needed);
 
   // attention in both directions
   void announce(const Message& message, wafer::CoreId from, int qkv_station);
@@ -259,7 +289,8 @@ class DieProcess final : public Die {
   const KvController& kv_;
   const Foresight& foresight_;
   engine::Duration control_latency_;
-  wafer::DieNetwork network_;
+  std::optional<wafer::DieNetwork> network_;  ///< at `packet` fidelity
+  std::optional<Routers> routers_;            ///< at `flit` fidelity
   engine::Timeline kv_collisions_;
   engine::Timeline link_flits_;
   WorkLedger ledger_;

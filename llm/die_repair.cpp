@@ -32,7 +32,7 @@ void DieProcess::flush(std::uint32_t first_number) {
     }
   }
   // the tables change only when nothing is left on the links that was sent by the old ones
-  answer_controllers(std::max(scheduler_->now(), network_.quiet_from()));
+  answer_controllers(std::max(scheduler_->now(), network_->quiet_from()));
 }
 
 void DieProcess::empty(Station& station) const {

@@ -113,8 +113,7 @@ void DieProcess::return_credit(const Station& station, const Token& token) {
   const auto& plan = station_plan(station);
   Message credit{.cargo = Cargo::credit, .stage = plan.home_stage};
   credit.set_token(token);
-  const CoreId to =
-      station.number == 0 ? wafer::DieNetwork::host_id(geometry_) : station_plan(station.number - 1).home;
+  const CoreId to = station.number == 0 ? geometry_.host_id() : station_plan(station.number - 1).home;
   send(credit, plan.home, to, 1);
 }
 

@@ -81,8 +81,8 @@ void DieProcess::send_outputs(const Message& message, CoreId from, const Station
   output.set_token(message.token());
   for (const auto& slice : tile.slices) {
     output.cargo = station.is_lm_head ? Cargo::candidates : Cargo::activations;
-    const CoreId to = station.is_lm_head ? wafer::DieNetwork::host_id(geometry_)
-                                         : station_plan(core(from).role.tile_station + 1).home;
+    const CoreId to =
+        station.is_lm_head ? geometry_.host_id() : station_plan(core(from).role.tile_station + 1).home;
     send(output, from, to, slice.bytes);
   }
 }

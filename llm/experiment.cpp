@@ -56,6 +56,20 @@ wafer::RecordWindow read_recorded_packets(const Config& config, wafer::Fidelity 
   return window;
 }
 
+/// What a model needs of the network.
+void check_noc(const Config& config, const wafer::NocModel& noc) {
+  if (noc.wire_latency + noc.die_crossing_latency == engine::Duration{}) {
+    throw config.at("wafer.noc.wire_latency")
+        .refusal("a token would come from the host interface in no time",
+                 "wire and die crossing need a cycle together");
+  }
+  if (noc.fidelity == wafer::Fidelity::flit && noc.multicast == wafer::MulticastMode::tree) {
+    throw config.at("wafer.noc.multicast")
+        .refusal("the routers of fidelity flit have no multicast",
+                 "\"unicast\", at packet, too, to compare them");
+  }
+}
+
 /// Where the longest request is from.
 std::string source_of_lengths(const Config& config, const Experiment& experiment) {
   if (experiment.workload.lengths == LengthMode::trace) return experiment.summary.longest_where;
@@ -158,8 +172,12 @@ void check_failures(const Config& config, const Experiment& experiment) {
     throw config.at(key).refusal(what + " is not simulated while something fails",
                                  right + ", or no failures in wafer.faults.runtime");
   };
-  if (experiment.wafer.noc.fidelity == wafer::Fidelity::stage)
-    refuse("wafer.noc.fidelity", "the fidelity stage", "\"packet\"");
+  const auto fidelity = experiment.wafer.noc.fidelity;
+  if (fidelity != wafer::Fidelity::packet) {
+    refuse("wafer.noc.fidelity",
+           fmt::format("the fidelity {}", fidelity == wafer::Fidelity::flit ? "flit" : "stage"),
+           "\"packet\"");
+  }
   if (experiment.wafer.geometry.wafers > 1) refuse("wafer.count", "more than one wafer", "1");
   if (experiment.serving.prefix_cache) refuse("serving.prefix_cache", "the prefix cache", "false");
   if (experiment.plan->kv_ring().fragments() > 0)
@@ -234,11 +252,7 @@ KvController Experiment::make_kv_controller() const {
 std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   auto experiment = std::make_unique<Experiment>();
   experiment->wafer = wafer::read_wafer(config);
-  if (experiment->wafer.noc.fidelity == wafer::Fidelity::flit) {
-    throw config.at("wafer.noc.fidelity")
-        .refusal("a model is not simulated at this fidelity",
-                 "\"packet\" or \"stage\"; \"flit\" is for `ouroboros noc`");
-  }
+  check_noc(config, experiment->wafer.noc);
   auto imported = read_model(config);
   experiment->model = std::move(imported.model);
   experiment->model_notes = std::move(imported.notes);

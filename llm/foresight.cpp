@@ -67,7 +67,7 @@ void Foresight::add(Duration time, Reach reach, std::span<Duration> least) const
 }
 
 Foresight::Reach Foresight::at_destination(Cargo cargo, std::uint32_t core) const {
-  const bool to_host = CoreId{core} == wafer::DieNetwork::host_id(plan_.wafer().geometry);
+  const bool to_host = CoreId{core} == plan_.wafer().geometry.host_id();
   const auto station = [&] { return static_cast<std::size_t>(plan_.role(CoreId{core}).home_of); };
   switch (cargo) {
     case Cargo::activations:
@@ -85,6 +85,7 @@ Foresight::Reach Foresight::at_destination(Cargo cargo, std::uint32_t core) cons
     case Cargo::weights:       // only where something fails, and there only channels promise
     case Cargo::announcement:  // of models that are foreseen by channels
     case Cargo::call:
+    case Cargo::tile_input:  // at `flit`, where only channels promise
       break;
   }
   return row(host_, candidates);
@@ -93,7 +94,7 @@ Foresight::Reach Foresight::at_destination(Cargo cargo, std::uint32_t core) cons
 void Foresight::foresee_packet(const Message& message, std::span<Duration> least) const {
   const auto& wafer = plan_.wafer();
   const CoreId target{message.target};
-  const bool to_host = target == wafer::DieNetwork::host_id(wafer.geometry);
+  const bool to_host = target == wafer.geometry.host_id();
   const auto to = to_host ? wafer.noc.host : wafer.geometry.coordinate(target);
   const auto [rank, time] = way(wafer.geometry.coordinate(CoreId{message.at}), to);
   if (rank != rank_) {
@@ -148,6 +149,7 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
     case MessageKind::rewind:
     case MessageKind::move:
     case MessageKind::remapped:
+    case MessageKind::flit:  // foreseen by channels
       break;
   }
   std::fill(least.begin(), least.end(), engine::kForever);  // a change of KV leads to nothing

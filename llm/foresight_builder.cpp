@@ -40,7 +40,7 @@ void ForesightBuilder::build() {
 // ----------------------------------------------------------------
 
 CoreId ForesightBuilder::host() const {
-  return wafer::DieNetwork::host_id(wafer_.geometry);
+  return wafer_.geometry.host_id();
 }
 
 void ForesightBuilder::outputs_of_tile(std::size_t station, std::size_t index, const Visit& visit) const {

@@ -177,8 +177,8 @@ Passage LoneToken::pass(int number, const Token& token, const KvController& kv, 
 }
 
 void LoneToken::return_credit(int number) {
-  const CoreId to = number == 0 ? wafer::DieNetwork::host_id(geometry_)
-                                : plan_.stations()[static_cast<std::size_t>(number) - 1].home;
+  const CoreId to =
+      number == 0 ? geometry_.host_id() : plan_.stations()[static_cast<std::size_t>(number) - 1].home;
   send(station_plan().home_stage, station_plan().home, to, 1,
        [this](Time tail) { passage_.credit = tail - start_; });
 }
@@ -245,7 +245,7 @@ void LoneToken::tile_done(const StationPlan& station, std::size_t index) {
     send_head_inputs(tile, from);
     return;
   }
-  const CoreId to = station.is_lm_head ? wafer::DieNetwork::host_id(geometry_)
+  const CoreId to = station.is_lm_head ? geometry_.host_id()
                                        : plan_.stations()[static_cast<std::size_t>(station_) + 1].home;
   for (const auto& slice : tile.slices)
     send(station.tile_stage, from, to, slice.bytes, [this](Time tail) { next_.add(tail); });

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <type_traits>
 
 #include "engine/event.hpp"
 #include "engine/state_archive.hpp"
 #include "llm/stage.hpp"
+#include "wafer/flit_event.hpp"
 #include "wafer/geometry.hpp"
 
 namespace ouro::llm {
@@ -76,6 +78,8 @@ enum class MessageKind : std::uint8_t {
   rewind,    ///< of the sequence, the K and V of the first `position` tokens stay
   move,      ///< the weights of core `at` go to core `target`, as packets with that `number`
   remapped,  ///< the plan has changed
+  // to a die, at fidelity `flit`
+  flit,  ///< a clock edge, or what comes over a border; with a head comes what its packet carries
 };
 
 /// What a packet carries.
@@ -90,6 +94,7 @@ enum class Cargo : std::uint8_t {
   call,               ///< a station has room for the output of a token's head, for a KV core
   candidates,         ///< best logits of an LM head core, for the host
   weights,            ///< of a crossbar, for a core that takes over from another
+  tile_input,         ///< at fidelity `flit`, where nothing is multicast: a token's vector, for a tile
 };
 
 /// The payload of every event of the model.
@@ -105,9 +110,9 @@ struct Message {
   std::uint32_t at = 0;      ///< core
   std::uint32_t target = 0;  ///< core, or segment of a multicast
   std::uint16_t flits = 0;
-  std::uint16_t head = 0;  ///< KV head, or tree of a multicast
-  std::uint32_t via = 0;   ///< packet: code of the wafer::Waypoint that it is on its way to
-  std::int64_t time_ps = 0;
+  std::uint16_t head = 0;    ///< KV head, or tree of a multicast
+  std::uint32_t via = 0;     ///< packet: code of the wafer::Waypoint that it is on its way to
+  std::int64_t time_ps = 0;  ///< flit: the bits of a wafer::FlitEvent instead
 
   Token token() const { return {number, position, slot, token_flags}; }
   void set_token(const Token& token) {
@@ -116,6 +121,8 @@ struct Message {
     slot = token.slot;
     token_flags = token.flags;
   }
+  wafer::FlitEvent flit_event() const { return std::bit_cast<wafer::FlitEvent>(time_ps); }
+  void set_flit_event(const wafer::FlitEvent& event) { time_ps = std::bit_cast<std::int64_t>(event); }
 };
 
 static_assert(sizeof(Message) == engine::Event::kPayloadBytes);

@@ -36,7 +36,7 @@ class System {
   const std::vector<const Die*>& dies() const { return dies_; }
   /// When recorded tokens were at the stations of this rank, of those launched since the last call.
   std::vector<StationRecord> take_station_records();
-  /// The same at `packet` fidelity; none at `stage`.
+  /// The same at `packet` and `flit` fidelity; none at `stage`.
   const std::vector<const DieProcess*>& packet_dies() const { return packet_dies_; }
   /// As it stands.
   const PipelinePlan& plan() const { return machine_ ? machine_->plan() : *experiment_.plan; }

@@ -216,7 +216,7 @@ double DieLoad::events_of_token() const {
 
 DieLoad expected_load(const llm::Experiment& experiment) {
   LoadCounter counter{*experiment.plan};
-  const bool packets = experiment.wafer.noc.fidelity == wafer::Fidelity::packet;
+  const bool packets = experiment.wafer.noc.fidelity != wafer::Fidelity::stage;
   auto load = packets ? counter.count_packets() : counter.count_tokens();
   load.tokens_under_way = tokens_under_way(experiment);
   return load;

@@ -30,7 +30,8 @@ struct DieLoad {
 };
 
 /// From the mapping alone: the events that a token causes at `packet` or `stage` fidelity, as
-/// llm::DieProcess and llm::StageProcess handle them.
+/// llm::DieProcess and llm::StageProcess handle them; at `flit`, those of `packet`, since it is packets that
+/// keep routers busy.
 ///
 /// A head is on each KV core of its block equally often and never on several; an expert works as often as
 /// any other of its block; ways around dead routers and links, and to the joint of two wafers, count as the

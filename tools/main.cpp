@@ -201,7 +201,7 @@ class Program {
     add_configuration(command, validate_.configuration);
     command
         .add_option("--fidelities", validate_.fidelities,
-                    "the second is compared with the first; packet,stage")
+                    "two of packet, stage, flit: the second is compared with the first; packet,stage")
         ->delimiter(',');
     command.add_flag("--json", validate_.json, "print JSON instead of a table");
     on_all_ranks_do(command, [this](MPI_Comm comm, spdlog::logger& logger) {

@@ -23,8 +23,11 @@ struct Entry {
 constexpr Entry<double> kReal[] = {
     {"injection_rate", "flits/cycle/core", "offered by open-loop traffic; 0 for other loads",
      &NocFindings::injection_rate},
-    {"accepted_rate", "flits/cycle/core", "of packets that arrived in the measured time, open loop",
-     &NocFindings::accepted_rate},
+    {"created_rate", "flits/cycle/core",
+     "of packets created in the measured time, a live core, open loop; without those for dead cores",
+     &NocFindings::created_rate},
+    {"accepted_rate", "flits/cycle/core",
+     "of packets that arrived in the measured time, a live core, open loop", &NocFindings::accepted_rate},
     {"mean_latency", "cycles", "from a packet's creation to its last flit's arrival",
      &NocFindings::mean_latency},
     {"confidence", "cycles", "half of the 95 % confidence interval of the mean latency, from 20 batches",

@@ -144,8 +144,11 @@ NocFindings NocStudy::gather() const {
   if (open_loop) {
     findings.injection_rate = traffic_.injection_rate;
     findings.confidence = confidence_of_mean(latency, packets);
-    findings.accepted_rate = static_cast<double>(sum(&NocArrivals::flits_accepted)) /
-                             (static_cast<double>(traffic_.measure) * static_cast<double>(geometry_.cores()));
+    const int live_cores = geometry_.cores() - traffic_.faults.dead_cores();
+    const double cycles_of_cores = static_cast<double>(traffic_.measure) * live_cores;
+    const auto measured = sum(&NocArrivals::measured) * traffic_.packet_flits;
+    findings.created_rate = static_cast<double>(measured) / cycles_of_cores;
+    findings.accepted_rate = static_cast<double>(sum(&NocArrivals::flits_accepted)) / cycles_of_cores;
   }
   findings.verdict = engine::verify_run(comm_, *region_);
   return findings;

@@ -25,7 +25,8 @@ struct NocFindings {
   double mean_routers = 0;          ///< on the way of a packet
   std::int64_t least_latency = 0;
   std::int64_t p50 = 0, p95 = 0, p99 = 0, greatest_latency = 0;
-  double accepted_rate = 0;     ///< flits a cycle and core that arrived in the measured time; open loop
+  double created_rate = 0;      ///< flits a cycle and live core, of measured packets; open loop
+  double accepted_rate = 0;     ///< flits a cycle and live core that arrived in the measured time; open loop
   wafer::Cycle completion = 0;  ///< arrival of the last packet
   wafer::Cycle cycles = 0;      ///< simulated
   std::int64_t router_visits = 0;

@@ -10,7 +10,7 @@ namespace {
 const char* remark_on(const NocFindings& study) {
   constexpr double kLost = 0.03;  // more than chance in a measurement of usual length
   if (!study.settled) return "  not settled: measured packets are still under way";
-  if (study.accepted_rate < (1 - kLost) * study.injection_rate) return "  beyond saturation: queues grow";
+  if (study.accepted_rate < (1 - kLost) * study.created_rate) return "  beyond saturation: queues grow";
   return "";
 }
 

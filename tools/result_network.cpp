@@ -45,8 +45,8 @@ class PacketTable {
 void write_links(ResultWriting& out, const llm::System& system) {
   if (!out.follows_packets()) return;
   CoreTable table{out, system};
-  const auto use = [&](wafer::CoreId core, std::size_t port) -> const auto& {
-    return table.die_of(core).network().use(table.index_in_die(core), static_cast<int>(port));
+  const auto use = [&](wafer::CoreId core, std::size_t port) {
+    return table.die_of(core).link_use(table.index_in_die(core), static_cast<int>(port));
   };
   out.file().write_strings(
       {"/links/port_names", "1",

@@ -30,7 +30,7 @@ class ResultWriting {
   bool is_root() const { return is_root_; }
   const llm::Experiment& experiment() const { return experiment_; }
   /// Whether cores and links were simulated one by one.
-  bool follows_packets() const { return experiment_.wafer.noc.fidelity == wafer::Fidelity::packet; }
+  bool follows_packets() const { return experiment_.wafer.noc.fidelity != wafer::Fidelity::stage; }
 
   /// What every rank has alike.
   template <class T>

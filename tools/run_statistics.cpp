@@ -115,7 +115,7 @@ void check(bool holds, std::string_view what, std::int64_t a, std::int64_t b) {
 /// What the cores and their links counted one by one is what their dies counted by stage.
 void check_energy_of_cores(const RunStatistics& statistics, const llm::Experiment& experiment,
                            const llm::System& system, MPI_Comm comm) {
-  if (experiment.wafer.noc.fidelity != wafer::Fidelity::packet) return;
+  if (experiment.wafer.noc.fidelity == wafer::Fidelity::stage) return;
   std::vector<std::int64_t> by_core(wafer::kComponentCount), by_stage(wafer::kComponentCount);
   for (const auto* die : system.packet_dies()) {
     for (int core = 0; core < experiment.wafer.geometry.cores_of_die(); ++core) {

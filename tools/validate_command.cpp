@@ -32,10 +32,10 @@ struct Prepared {
 /// @throws InputError  if they are not two different ones that a model can run at
 void check_fidelities(const std::vector<std::string>& fidelities) {
   const auto refuse = [](const std::string& what) {
-    throw engine::InputError{"--fidelities", what, "two of packet, stage are needed"};
+    throw engine::InputError{"--fidelities", what, "two of packet, stage, flit are needed"};
   };
   for (const auto& fidelity : fidelities) {
-    if (fidelity != "packet" && fidelity != "stage")
+    if (fidelity != "packet" && fidelity != "stage" && fidelity != "flit")
       refuse(fmt::format("a model does not run at '{}'", fidelity));
   }
   if (fidelities.size() != 2) refuse(fmt::format("there are {}", fidelities.size()));

@@ -79,7 +79,7 @@ Time DieNetwork::enter_first_router(CoreId from, int flits, Time ready) {
 Onward DieNetwork::inject(CoreId from, CoreId to, int flits, Time ready, Travel& travel) {
   now_ = ready;
   const Coordinate at = geometry_.coordinate(from);
-  const auto via = model_.routing.waypoint(from, router_of(to));
+  const auto via = model_.routing.waypoint(from, model_.router_of(geometry_, to));
   return walk({at, enter_first_router(from, flits, ready)}, to, via, flits, travel);
 }
 
@@ -96,7 +96,7 @@ Time DieNetwork::cross(std::size_t first_link, int step, int hops, int flits, Ti
 }
 
 Onward DieNetwork::walk(Head head, CoreId to, Waypoint via, int flits, Travel& travel) {
-  const bool to_host = to == host_id(geometry_);
+  const bool to_host = to == geometry_.host_id();
   const Coordinate target = to_host ? model_.host : geometry_.coordinate(to);
   for (;;) {
     const auto end_of_leg = via.is_none() ? target : geometry_.coordinate(via.core());
@@ -167,22 +167,7 @@ Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& tr
   travel.hop_bits += flits * model_.link_bits;
   travel.crossing_bits += flits * model_.link_bits;
   const Time tail = start + model_.wire_latency + model_.die_crossing_latency + (flits - 1) * model_.cycle;
-  return {Onward::To::host, host_id(geometry_), die_, tail, {}};
-}
-
-Travel DieNetwork::travel_from(int core) const {
-  const auto at = geometry_.coordinate(geometry_.core_of_die(die_, core));
-  Travel travel;
-  for (const auto direction : kDirections) {
-    const std::int64_t bits = use(core, static_cast<int>(direction)).flits * model_.link_bits;
-    if (geometry_.leaves_wafer(at, direction)) {
-      travel.joint_bits += bits;
-      continue;
-    }
-    travel.hop_bits += bits;
-    if (!contains(step(at, direction))) travel.crossing_bits += bits;  // the host is beyond the border too
-  }
-  return travel;
+  return {Onward::To::host, geometry_.host_id(), die_, tail, {}};
 }
 
 std::span<const Onward> DieNetwork::inject(const MulticastTree& tree, int flits, Time ready, Travel& travel) {

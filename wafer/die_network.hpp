@@ -8,6 +8,7 @@
 #include "engine/state_archive.hpp"
 #include "wafer/multicast.hpp"
 #include "wafer/noc_model.hpp"
+#include "wafer/travel.hpp"
 
 namespace ouro::wafer {
 
@@ -19,13 +20,6 @@ struct Onward {
   DieId die;            ///< of `core`
   engine::Time time{};  ///< core, host: its tail is there; die: its head is at the router
   Waypoint via{};       ///< die, not a multicast: where its way turns next
-};
-
-/// How far a packet's bits went; a multicast's bits count once for each link of the tree.
-struct Travel {
-  std::int64_t hop_bits = 0;       ///< bits times links between routers, and to the host
-  std::int64_t crossing_bits = 0;  ///< bits times die borders of one wafer
-  std::int64_t joint_bits = 0;     ///< bits times links between wafers
 };
 
 /// The links of one die at `packet` fidelity: each remembers until when it is taken.
@@ -41,7 +35,7 @@ class DieNetwork {
   DieNetwork(const Geometry& geometry, const NocModel& model, DieId die);
 
   /// From the output buffer of a core of this die.
-  /// @param to     a core; or the host interface, for any core outside the grid
+  /// @param to     a core, or Geometry::host_id()
   /// @param ready  when the packet lies in the buffer
   Onward inject(CoreId from, CoreId to, int flits, engine::Time ready, Travel& travel);
 
@@ -63,24 +57,13 @@ class DieNetwork {
   /// later than this.
   engine::Time quiet_from() const;
 
-  struct LinkUse {
-    std::int64_t flits = 0;
-    engine::Duration waited{};  ///< sum over packets of their waiting for this link
-  };
   /// By core of the die and port.
   const LinkUse& use(int core, int port) const { return links_[numbers_.number(core, port)].use; }
-
-  /// What went over the links to neighbours and to the host that leave the router of a core of the die.
-  Travel travel_from(int core) const;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
     auto& [geometry, model, die, corner, north, south, numbers, links, earlier, now, heads, onward] = *this;
     engine::archive_fields(archive, links, earlier, now);
-  }
-
-  static CoreId host_id(const Geometry& geometry) {
-    return CoreId{static_cast<CoreId::Value>(geometry.cores())};
   }
 
  private:
@@ -136,8 +119,6 @@ class DieNetwork {
     return at.x >= corner_.x && at.x < corner_.x + geometry_.core_columns && at.y >= corner_.y &&
            at.y < corner_.y + geometry_.core_rows;
   }
-  /// Of a core or the host interface.
-  CoreId router_of(CoreId to) const { return to == host_id(geometry_) ? geometry_.core_at(model_.host) : to; }
   std::size_t link(Coordinate at, int port) const {
     return numbers_.number(at.x - corner_.x, at.y - corner_.y, port);
   }
@@ -158,5 +139,3 @@ class DieNetwork {
 };
 
 }  // namespace ouro::wafer
-
-OURO_ARCHIVE_AS_BYTES(ouro::wafer::DieNetwork::LinkUse);

@@ -4,10 +4,10 @@
 #include <array>
 #include <bit>
 
-#include "wafer/die_links.hpp"
-
 namespace ouro::wafer {
 namespace {
+
+enum { east, west, south, north };
 
 /// Ports in the order in which allocators go round: east, west, south, north, core. Opposite sides differ in
 /// the last bit. To a Direction and back is the same exchange of two numbers.
@@ -35,10 +35,12 @@ FlitNetwork::FlitNetwork(const Geometry& geometry, const NocModel& model, DieId 
       model_{model},
       die_{die},
       corner_{geometry.coordinate(geometry.core_of_die(die, 0))},
+      host_core_{geometry.die_of(model.host) == die ? geometry.index_in_die(model.host) : -1},
       vcs_{model.router.virtual_channels},
       pipeline_tail_{model.router.crossbar_cycles + 1},
       wire_{static_cast<int>(model.wire_latency / model.cycle)},
-      border_wire_{static_cast<int>((model.wire_latency + model.die_crossing_latency) / model.cycle)} {
+      border_wire_{static_cast<int>((model.wire_latency + model.die_crossing_latency) / model.cycle)},
+      least_stay_{model.router.routing_cycles + (model.router.speculative ? 0 : 1)} {
   const auto cores = static_cast<std::size_t>(geometry.cores_of_die());
   const auto channels = cores * kPorts * static_cast<std::size_t>(vcs_);
   const auto all_vcs = static_cast<std::uint16_t>((1U << vcs_) - 1);
@@ -53,12 +55,14 @@ FlitNetwork::FlitNetwork(const Geometry& geometry, const NocModel& model, DieId 
   input_round_.resize(channels);
   Source source;
   source.free_vcs = all_vcs;
-  source_.assign(cores, source);
-  source_credits_.assign(cores * static_cast<std::size_t>(vcs_), full);
+  const auto sources = cores + (has_host() ? 1 : 0);
+  source_.assign(sources, source);
+  source_credits_.assign(sources * static_cast<std::size_t>(vcs_), full);
   active_.resize((cores + 63) / 64);
-  sources_.resize(active_.size());
-  flits_sent_.resize(cores * kPorts);
-  const auto farthest = static_cast<std::size_t>(pipeline_tail_ + border_wire_ + wire_ + 2);
+  sources_.resize((sources + 63) / 64);
+  uses_.resize(cores * kLinksPerCore);
+  const auto farthest =
+      static_cast<std::size_t>(pipeline_tail_ + 2 * border_wire_ + 2);  // a credit's way back
   wheel_.resize(std::bit_ceil(farthest + 1));
   wheel_mask_ = wheel_.size() - 1;
   for (int i = 0; i < kPorts * vcs_; ++i)
@@ -72,10 +76,19 @@ FlitNetwork::FlitNetwork(const Geometry& geometry, const NocModel& model, DieId 
 
 // ---- to and from outside
 
-void FlitNetwork::inject(int core, PacketSlot slot, CoreId to, int flits) {
-  head_for(slot, to, model_.routing.waypoint(geometry_.core_of_die(die_, core), to), 0);
-  source_[static_cast<std::size_t>(core)].queue.push_back({slot, to, static_cast<std::uint16_t>(flits)});
-  wake_source(core);
+void FlitNetwork::inject(int core, PacketSlot slot, CoreId to, int flits, Cycle ready) {
+  enter_queue(core, geometry_.core_of_die(die_, core), to, {slot, static_cast<std::uint16_t>(flits), ready});
+}
+
+void FlitNetwork::inject_from_host(PacketSlot slot, CoreId to, int flits, Cycle ready) {
+  enter_queue(host_source(), geometry_.core_at(model_.host), to,
+              {slot, static_cast<std::uint16_t>(flits), ready});
+}
+
+void FlitNetwork::enter_queue(int source, CoreId from, CoreId to, Source::Waiting packet) {
+  head_for(packet.slot, to, model_.routing.waypoint(from, model_.router_of(geometry_, to)), 0);
+  source_[static_cast<std::size_t>(source)].queue.push_back(packet);
+  wake_source(source);
 }
 
 void FlitNetwork::receive_flit(Cycle at, LinkVc input, bool head, bool tail, PacketSlot slot, CoreId to,
@@ -91,7 +104,11 @@ void FlitNetwork::receive_flit(Cycle at, LinkVc input, bool head, bool tail, Pac
 
 void FlitNetwork::head_for(PacketSlot slot, CoreId to, Waypoint via, int leg) {
   if (headings_.size() <= slot) headings_.resize(slot + 1);
-  headings_[slot] = {geometry_.coordinate(via.is_none() ? to : via.core()), to, via, leg};
+  headings_[slot] = {end_of_leg(to, via), to, via, leg};
+}
+
+Coordinate FlitNetwork::end_of_leg(CoreId to, Waypoint via) const {
+  return geometry_.coordinate(via.is_none() ? model_.router_of(geometry_, to) : via.core());
 }
 
 void FlitNetwork::receive_credit(Cycle at, LinkVc output) {
@@ -112,9 +129,10 @@ Cycle FlitNetwork::next_cycle() const {
   }
 }
 
-std::int64_t FlitNetwork::flits_sent(int core, int port) const {
-  const int number = port == kEjection ? kLocal : other_numbering(port);
-  return flits_sent_[static_cast<std::size_t>(core * kPorts + number)];
+LinkUse FlitNetwork::use(int core, int port) const {
+  const int number = port == kEjection ? kLocal : port == kInjection ? kSource : other_numbering(port);
+  const auto& [flits, waited] = uses_[static_cast<std::size_t>(core * kLinksPerCore + number)];
+  return {flits, waited * model_.cycle};
 }
 
 void FlitNetwork::add_flit(Cycle at, LinkVc input, Flit flit) {
@@ -134,6 +152,7 @@ void FlitNetwork::step(Cycle now) {
   departures_.clear();
   credit_returns_.clear();
   ejected_.clear();
+  at_host_.clear();
   entered_.clear();
 
   auto& work = work_at(now);
@@ -172,6 +191,7 @@ void FlitNetwork::accept(const Arrival& arrival) {
   if (last >= size) last -= size;
   buffers_[index * static_cast<std::size_t>(size) + static_cast<std::size_t>(last)] = flit;
   ++channel.flits;
+  if (flit.head) headings_[flit.slot].since = now_;
   const int input_vc = input.port * vcs_ + input.vc;
   if (channel.idle) {
     begin_packet(input.core, input_vc, now_);
@@ -195,15 +215,17 @@ void FlitNetwork::begin_packet(int core, int input_vc, Cycle ready) {
 
 /// By dimension order to the end of the leg, or of the next one if this is it.
 int FlitNetwork::route(int core, PacketSlot slot) {
-  enum { east, west, south, north };
   const Coordinate at{corner_.x + core % geometry_.core_columns, corner_.y + core / geometry_.core_columns};
-  const auto& heading = headings_[slot];
-  if (at == heading.leg_end && !heading.via.is_none())
-    head_for(slot, heading.to, model_.routing.waypoint(heading.via.core(), heading.to), heading.leg + 1);
+  auto& heading = headings_[slot];
+  if (at == heading.leg_end && !heading.via.is_none()) {
+    heading.via = model_.routing.waypoint(heading.via.core(), model_.router_of(geometry_, heading.to));
+    heading.leg_end = end_of_leg(heading.to, heading.via);
+    ++heading.leg;
+  }
   const Coordinate to = heading.leg_end;
   if (to.x != at.x) return to.x > at.x ? east : west;
   if (to.y != at.y) return to.y > at.y ? south : north;
-  return kLocal;
+  return heading.to == geometry_.host_id() ? west : kLocal;
 }
 
 /// Of a link to a core any: what arrives there waits for nothing.
@@ -212,11 +234,11 @@ std::uint16_t FlitNetwork::usable_vcs(int output, PacketSlot slot) const {
   return vcs_of_[static_cast<std::size_t>(headings_[slot].leg)];
 }
 
-/// A core sends at most a flit of its first packet to its router.
+/// A core, or the host, sends at most a flit of its first packet to its router.
 /// @return  whether it may send at the next edge
-bool FlitNetwork::feed(int core) {
-  auto& source = source_[static_cast<std::size_t>(core)];
-  auto* credits = &source_credits_[static_cast<std::size_t>(core * vcs_)];
+bool FlitNetwork::feed(int number) {
+  auto& source = source_[static_cast<std::size_t>(number)];
+  auto* credits = &source_credits_[static_cast<std::size_t>(number * vcs_)];
   const auto packet = source.queue[source.first];
   if (source.sent == 0) {
     // the virtual channels take turns
@@ -228,14 +250,14 @@ bool FlitNetwork::feed(int core) {
     source.vc = first_from(usable, (source.vc + 1) % vcs_);
     source.free_vcs &= static_cast<std::uint16_t>(~(1U << source.vc));
     entered_.push_back({packet.slot, now_});
+    if (number != host_source()) use_of(number, kSource).waited += now_ - packet.ready;
   } else if (credits[source.vc] == 0) {
     return false;
   }
   --credits[source.vc];
   const bool head = source.sent == 0;
   const bool tail = ++source.sent == packet.flits;
-  add_flit(now_ + 1 + wire_, {static_cast<std::uint16_t>(core), kLocal, static_cast<std::uint8_t>(source.vc)},
-           {packet.slot, head, tail});
+  send_from(number, source.vc, {packet.slot, head, tail});
   if (!tail) return true;
   source.sent = 0;
   source.free_vcs |= static_cast<std::uint16_t>(1U << source.vc);
@@ -250,6 +272,16 @@ bool FlitNetwork::feed(int core) {
   source.queue.clear();
   source.first = 0;
   return false;
+}
+
+void FlitNetwork::send_from(int source, int vc, Flit flit) {
+  const auto channel = static_cast<std::uint8_t>(vc);
+  if (source == host_source()) {
+    add_flit(now_ + 1, {static_cast<std::uint16_t>(host_core_), west, channel}, flit);
+    return;
+  }
+  ++use_of(source, kSource).flits;
+  add_flit(now_ + 1 + wire_, {static_cast<std::uint16_t>(source), kLocal, channel}, flit);
 }
 
 /// @return  whether the router has to be looked at at the next edge, even if nothing arrives
@@ -415,12 +447,21 @@ void FlitNetwork::forward(int core, int input_vc) {
   } else if (channel.flits == 0) {
     router.sending &= ~(Mask{1} << input_vc);
   }
+  if (flit.head) {
+    auto& heading = headings_[flit.slot];
+    use_of(core, output.port).waited += now_ - heading.since - least_stay_;
+    if (output.port != kLocal) ++heading.hops;
+  }
   send(output, flit);
+}
+
+bool FlitNetwork::is_host_link(int core, int port) const {
+  return core == host_core_ && port == west;
 }
 
 void FlitNetwork::send(LinkVc output, Flit flit) {
   ++router_visits_;
-  ++flits_sent_[static_cast<std::size_t>(output.core * kPorts + output.port)];
+  ++use_of(output.core, output.port).flits;
   const Cycle sent = now_ + pipeline_tail_;
   if (output.port == kLocal) {  // the core takes a flit at each edge
     if (flit.tail) ejected_.push_back({flit.slot, sent + wire_});
@@ -430,6 +471,11 @@ void FlitNetwork::send(LinkVc output, Flit flit) {
   const int neighbour = neighbour_of(output.core, output.port);
   if (neighbour < 0) {
     const Cycle arrival = sent + border_wire_;
+    if (is_host_link(output.core, output.port)) {
+      if (flit.tail) at_host_.push_back({flit.slot, arrival});
+      add_credit(arrival + 1 + border_wire_, output);
+      return;
+    }
     output.port = static_cast<std::uint8_t>(other_numbering(output.port));
     const auto via = flit.head ? headings_[flit.slot].via : Waypoint{};
     departures_.push_back({output, flit.slot, flit.head, flit.tail, arrival, via});
@@ -448,6 +494,10 @@ void FlitNetwork::return_credit(int core, int port, int vc) {
   }
   const int neighbour = neighbour_of(core, port);
   if (neighbour < 0) {
+    if (is_host_link(core, port)) {
+      add_credit(now_ + 1, {static_cast<std::uint16_t>(host_source()), kSource, channel});
+      return;
+    }
     const auto direction = static_cast<std::uint8_t>(other_numbering(port));
     credit_returns_.push_back(
         {{static_cast<std::uint16_t>(core), direction, channel}, now_ + 1 + border_wire_});
@@ -459,7 +509,6 @@ void FlitNetwork::return_credit(int core, int port, int vc) {
 
 /// @return  the core on that side, or -1 beyond the die
 int FlitNetwork::neighbour_of(int core, int port) const {
-  enum { east, west, south, north };
   const int columns = geometry_.core_columns;
   const int x = core % columns;
   switch (port) {

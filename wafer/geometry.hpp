@@ -89,6 +89,8 @@ struct Geometry {
     const auto index = static_cast<int>(core.value());
     return {index % columns(), index / columns()};
   }
+  /// Stands for the host interface where a packet's destination is named.
+  CoreId host_id() const { return CoreId{static_cast<CoreId::Value>(cores())}; }
   CoreId core_at(Coordinate at) const { return CoreId{static_cast<CoreId::Value>(at.y * columns() + at.x)}; }
 
   DieId die_of(Coordinate at) const {

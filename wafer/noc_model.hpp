@@ -43,6 +43,11 @@ struct NocModel {
   /// Flits of a packet. The head's routing information travels on wires of its own.
   int flits(std::int64_t bytes) const { return static_cast<int>((8 * bytes + link_bits - 1) / link_bits); }
 
+  /// Where a packet for a core, or for the host interface, leaves the routers.
+  CoreId router_of(const Geometry& geometry, CoreId to) const {
+    return to == geometry.host_id() ? geometry.core_at(host) : to;
+  }
+
   /// Of a head in an idle router.
   engine::Duration router_latency() const { return router.pipeline_cycles() * cycle; }
 

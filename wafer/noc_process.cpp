@@ -2,43 +2,20 @@
 
 #include <fmt/format.h>
 
-#include <type_traits>
-
 #include "engine/error.hpp"
 
 namespace ouro::wafer {
 
-using engine::Duration;
 using engine::Time;
 
-namespace {
-
-/// A link delivers what it carries just before the edge that takes it in, so that a die has all of an edge
-/// when it steps.
-constexpr Duration kSetup{1};
-
-}  // namespace
-
 struct NocProcess::Message {
-  enum class Kind : std::uint8_t { step, flit, credit, packet };
-  static constexpr std::uint8_t kHead = 1;  // bits of `ends`
-  static constexpr std::uint8_t kTail = 2;
-  static constexpr unsigned kLowBitsOfVia = 16;
-  static constexpr unsigned kHighBitsOfVia = 6;
-  static_assert(std::uint32_t{Geometry::kMostCores} < 1U << (kLowBitsOfVia + kHighBitsOfVia));
-
   std::int64_t number = 0;
   Cycle created = 0;
   Cycle entered = 0;
   std::uint32_t to = 0;
   std::uint16_t flits = 0;
   std::uint16_t routers = 0;
-  std::uint16_t core = 0;  // of the die that gets it
-  Kind kind{};
-  std::uint8_t port = 0;
-  std::uint8_t vc = 0;
-  std::uint8_t ends = 0;      // and, above the two, the high bits of the waypoint
-  std::uint16_t via_low = 0;  // no padding: digests read every byte
+  FlitEvent event{};  // at fidelity packet, a flit stands for its whole packet
 
   void set_packet(const Packet& packet) {
     number = packet.number;
@@ -47,13 +24,6 @@ struct NocProcess::Message {
     to = packet.to.value();
     flits = packet.flits;
     routers = packet.routers;
-  }
-  void set_via(Waypoint via) {
-    via_low = static_cast<std::uint16_t>(via.code());
-    ends = static_cast<std::uint8_t>((ends & (kHead | kTail)) | via.code() >> kLowBitsOfVia << 2);
-  }
-  Waypoint via() const {
-    return Waypoint::from_code(static_cast<std::uint32_t>(ends >> 2) << kLowBitsOfVia | via_low);
   }
   Packet packet() const { return {number, created, entered, CoreId{to}, flits, routers}; }
 };
@@ -85,13 +55,11 @@ std::string NocProcess::name() const {
 }
 
 engine::Channels NocProcess::channels() const {
-  // at fidelity flit, a credit is the fastest thing that crosses a border
-  const auto credit = model_.cycle + model_.wire_latency + model_.die_crossing_latency - kSetup;
   engine::Channels channels;
   for (const auto direction : kDirections) {
     const auto to = geometry_.neighbour(die_, direction);
     if (!to) continue;
-    const auto least = flits_ ? credit : model_.die_lookahead(geometry_, die_, direction);
+    const auto least = flits_ ? FlitDie::lookahead(model_) : model_.die_lookahead(geometry_, die_, direction);
     channels.to.push_back({engine::LpId{to->value()}, least});
   }
   return channels;
@@ -100,7 +68,7 @@ engine::Channels NocProcess::channels() const {
 void NocProcess::start(engine::Scheduler& scheduler) {
   scheduler_ = &scheduler;
   for (int core = 0; core < geometry_.cores_of_die(); ++core) plan_first(core);
-  if (!creations_.empty()) announce(creations_.top().at);
+  wake_for_creation();
 }
 
 // ---- creation of packets
@@ -177,26 +145,29 @@ void NocProcess::create_all(Cycle now) {
     creations_.pop();
     const auto packet = make_packet(creation);
     plan_next(creation);
-    if (!packet) continue;
-    if (flits_) {
-      flits_->inject(creation.core, keep(*packet), packet->to, packet->flits);
-    } else {
-      Travel travelled;
-      travel(*packet, packets_->inject(geometry_.core_of_die(die_, creation.core), packet->to, packet->flits,
-                                       edge(now), travelled));
-    }
+    if (packet) inject(creation.core, *packet);
   }
 }
 
-PacketSlot NocProcess::keep(const Packet& packet) {
-  if (free_slots_.empty()) {
-    packets_under_way_.push_back(packet);
-    return static_cast<PacketSlot>(packets_under_way_.size() - 1);
+void NocProcess::inject(int core, const Packet& packet) {
+  if (flits_) {
+    flits_->inject(edge(packet.created), core, under_way_.keep(packet), packet.to, packet.flits);
+    return;
   }
-  const auto slot = free_slots_.back();
-  free_slots_.pop_back();
-  packets_under_way_[slot] = packet;
-  return slot;
+  Travel travelled;
+  travel(packet, packets_->inject(geometry_.core_of_die(die_, core), packet.to, packet.flits,
+                                  edge(packet.created), travelled));
+}
+
+void NocProcess::wake_for_creation() {
+  if (creations_.empty()) return;
+  const Cycle next = creations_.top().at;
+  if (flits_) {
+    flits_->wake_at(next);
+    send_alarm();
+  } else {
+    scheduler_->send_at(scheduler_->self(), edge(next), Message{.event = {.kind = FlitEvent::Kind::edge}});
+  }
 }
 
 // ---- events
@@ -204,97 +175,50 @@ PacketSlot NocProcess::keep(const Packet& packet) {
 void NocProcess::handle(const engine::Event& event, engine::Scheduler& scheduler) {
   scheduler_ = &scheduler;
   const auto message = event.as<Message>();
-  switch (message.kind) {
-    case Message::Kind::step:
-      if (message.created == next_step_) step(message.created);  // else an earlier one took its place
-      break;
-    case Message::Kind::flit:
-    case Message::Kind::credit:
-      receive(message);
-      break;
-    case Message::Kind::packet: {
-      Travel travelled;
-      const auto packet = message.packet();
-      const CoreId at = geometry_.core_of_die(die_, message.core);
-      travel(packet, packets_->enter(at, packet.to, packet.flits, event.time, travelled, message.via()));
-      break;
-    }
+  if (flits_) return receive_flits(message);
+  if (message.event.kind == FlitEvent::Kind::edge) {
+    create_all(cycle_at(event.time));
+    wake_for_creation();
+    return;
   }
+  Travel travelled;
+  const auto packet = message.packet();
+  const CoreId at = geometry_.core_of_die(die_, message.event.place.core);
+  travel(packet, packets_->enter(at, packet.to, packet.flits, event.time, travelled, message.event.via()));
 }
 
-void NocProcess::step(Cycle now) {
-  next_step_ = kNoCycle;
-  create_all(now);
-  if (flits_) {
-    flits_->step(now);
-    for (const auto& entered : flits_->entered()) packets_under_way_[entered.slot].entered = entered.at;
-    for (const auto& departure : flits_->departures()) send_over_border(departure);
-    for (const auto& credit : flits_->credits()) return_over_border(credit);
-    for (const auto& ejected : flits_->ejected()) {
-      arrive(packets_under_way_[ejected.slot], ejected.at);
-      free_slots_.push_back(ejected.slot);
-    }
+void NocProcess::receive_flits(const Message& message) {
+  if (message.event.kind == FlitEvent::Kind::edge) return step_flits();
+  const PacketSlot slot = message.event.is_head() ? under_way_.keep(message.packet()) : 0;
+  flits_->receive(scheduler_->now(), message.event, slot, CoreId{message.to});
+  send_alarm();
+}
+
+void NocProcess::send_alarm() {
+  const auto at = flits_->take_alarm();
+  if (at) scheduler_->send_at(scheduler_->self(), *at, Message{.event = {.kind = FlitEvent::Kind::edge}});
+}
+
+void NocProcess::step_flits() {
+  const auto now = flits_->edge_due(scheduler_->now());
+  if (!now) return;
+  create_all(*now);
+  flits_->step(*now);
+  for (const auto& [slot, at] : flits_->entered()) under_way_[slot].entered = at;
+  for (const auto& crossing : flits_->crossings()) send(crossing);
+  for (const auto& [slot, time] : flits_->at_cores()) {
+    arrive(under_way_[slot], cycle_at(time));
+    under_way_.release(slot);
   }
-  announce_next(now);
+  wake_for_creation();
+  send_alarm();
 }
 
-void NocProcess::announce_next(Cycle now) {
-  Cycle next = creations_.empty() ? kNoCycle : creations_.top().at;
-  if (flits_) next = std::min(next, flits_->next_cycle());
-  if (next != kNoCycle) announce(std::max(next, now + 1));
-}
-
-void NocProcess::announce(Cycle at) {
-  if (at >= next_step_) return;
-  next_step_ = at;
-  scheduler_->send_at(scheduler_->self(), edge(at), Message{.created = at, .kind = Message::Kind::step});
-}
-
-CoreId NocProcess::neighbour(int core, Direction direction) const {
-  return geometry_.core_at(wafer::step(geometry_.coordinate(geometry_.core_of_die(die_, core)), direction));
-}
-
-void NocProcess::send_over_border(const FlitNetwork::Departure& departure) {
-  const auto direction = static_cast<Direction>(departure.output.port);
-  const CoreId to = neighbour(departure.output.core, direction);
-  Message message{.core = static_cast<std::uint16_t>(geometry_.index_in_die(to)),
-                  .kind = Message::Kind::flit,
-                  .port = static_cast<std::uint8_t>(opposite(direction)),
-                  .vc = departure.output.vc};
-  if (departure.head) {
-    message.set_packet(packets_under_way_[departure.slot]);
-    message.ends |= Message::kHead;
-    message.set_via(departure.via);
-  }
-  if (departure.tail) {
-    message.ends |= Message::kTail;
-    free_slots_.push_back(departure.slot);
-  }
-  scheduler_->send_at(engine::LpId{geometry_.die_of(to).value()}, edge(departure.arrival) - kSetup, message);
-}
-
-void NocProcess::return_over_border(const FlitNetwork::CreditReturn& credit) {
-  const auto direction = static_cast<Direction>(credit.input.port);
-  const CoreId to = neighbour(credit.input.core, direction);
-  const Message message{.core = static_cast<std::uint16_t>(geometry_.index_in_die(to)),
-                        .kind = Message::Kind::credit,
-                        .port = static_cast<std::uint8_t>(opposite(direction)),
-                        .vc = credit.input.vc};
-  scheduler_->send_at(engine::LpId{geometry_.die_of(to).value()}, edge(credit.arrival) - kSetup, message);
-}
-
-void NocProcess::receive(const Message& message) {
-  const Cycle at = cycle_at(scheduler_->now() + kSetup);
-  const LinkVc place{message.core, message.port, message.vc};
-  if (message.kind == Message::Kind::credit) {
-    flits_->receive_credit(at, place);
-  } else {
-    const bool head = (message.ends & Message::kHead) != 0;
-    const bool tail = (message.ends & Message::kTail) != 0;
-    flits_->receive_flit(at, place, head, tail, head ? keep(message.packet()) : 0, CoreId{message.to},
-                         message.via());
-  }
-  announce(at);
+void NocProcess::send(const FlitDie::Crossing& crossing) {
+  Message message{.event = crossing.event};
+  if (crossing.event.is_head()) message.set_packet(under_way_[crossing.slot]);
+  if (crossing.event.is_tail()) under_way_.release(crossing.slot);
+  scheduler_->send_at(engine::LpId{crossing.die.value()}, crossing.time, message);
 }
 
 void NocProcess::travel(const Packet& packet, const Onward& onward) {
@@ -302,10 +226,10 @@ void NocProcess::travel(const Packet& packet, const Onward& onward) {
     arrive(packet, cycle_at(onward.time));
     return;
   }
-  Message message{.core = static_cast<std::uint16_t>(geometry_.index_in_die(onward.core)),
-                  .kind = Message::Kind::packet};
+  const auto core = static_cast<std::uint16_t>(geometry_.index_in_die(onward.core));
+  Message message{.event = {.place = {.core = core}, .kind = FlitEvent::Kind::flit}};
   message.set_packet(packet);
-  message.set_via(onward.via);
+  message.event.set_via(onward.via);
   scheduler_->send_at(engine::LpId{onward.die.value()}, onward.time, message);
 }
 
@@ -331,10 +255,6 @@ void NocProcess::arrive(const Packet& packet, Cycle at) {
   const auto batch = static_cast<std::size_t>(since * NocArrivals::kBatches / traffic_.measure);
   ++arrivals_.batch_packets[batch];
   arrivals_.batch_latency[batch] += latency;
-}
-
-std::int64_t NocProcess::flits_sent(int core, int port) const {
-  return flits_ ? flits_->flits_sent(core, port) : packets_->use(core, port).flits;
 }
 
 }  // namespace ouro::wafer

@@ -11,7 +11,7 @@
 #include "engine/logical_process.hpp"
 #include "engine/region.hpp"
 #include "wafer/die_network.hpp"
-#include "wafer/flit_network.hpp"
+#include "wafer/flit_die.hpp"
 #include "wafer/noc_traffic.hpp"
 
 namespace ouro::wafer {
@@ -57,9 +57,11 @@ class NocProcess final : public engine::LogicalProcess {
   const NocArrivals& arrivals() const { return arrivals_; }
   const std::vector<TracedArrival>& traced() const { return traced_; }
   /// Flits that the router of a core of this die sent through a port: a Direction, or kEjection.
-  std::int64_t flits_sent(int core, int port) const;
+  std::int64_t flits_sent(int core, int port) const {
+    return flits_ ? flits_->network().use(core, port).flits : packets_->use(core, port).flits;
+  }
   /// Flits that went through routers, each counted once for each; `flit` only.
-  std::int64_t router_visits() const { return flits_ ? flits_->router_visits() : 0; }
+  std::int64_t router_visits() const { return flits_ ? flits_->network().router_visits() : 0; }
 
  private:
   struct Packet {
@@ -83,17 +85,15 @@ class NocProcess final : public engine::LogicalProcess {
   void plan_next(const Creation& creation);
   /// None where the destination is dead.
   std::optional<Packet> make_packet(const Creation& creation);
-  void step(Cycle now);
   void create_all(Cycle now);
-  void announce_next(Cycle now);
-  void announce(Cycle at);
-  void send_over_border(const FlitNetwork::Departure& departure);
-  void return_over_border(const FlitNetwork::CreditReturn& credit);
-  void receive(const Message& message);
+  void inject(int core, const Packet& packet);
+  void wake_for_creation();
+  void send_alarm();
+  void step_flits();
+  void send(const FlitDie::Crossing& crossing);
+  void receive_flits(const Message& message);
   void travel(const Packet& packet, const Onward& onward);
   void arrive(const Packet& packet, Cycle at);
-  PacketSlot keep(const Packet& packet);
-  CoreId neighbour(int core, Direction direction) const;
 
   engine::Time edge(Cycle cycle) const { return engine::Time{cycle * model_.cycle}; }
   Cycle cycle_at(engine::Time time) const { return time.time_since_epoch() / model_.cycle; }
@@ -102,16 +102,14 @@ class NocProcess final : public engine::LogicalProcess {
   const NocModel& model_;
   const NocTraffic& traffic_;
   DieId die_;
-  std::optional<FlitNetwork> flits_;   // at fidelity flit
+  std::optional<FlitDie> flits_;       // at fidelity flit
   std::optional<DieNetwork> packets_;  // at fidelity packet
   std::optional<BernoulliGaps> gaps_;
   std::priority_queue<Creation, std::vector<Creation>, std::greater<>> creations_;
   std::vector<std::uint64_t> gap_draws_;                 // by core of the die
   std::vector<std::int64_t> packets_created_;            // by core of the die
   std::vector<std::vector<const TracedPacket*>> trace_;  // by core of the die
-  std::vector<Packet> packets_under_way_;                // by PacketSlot
-  std::vector<PacketSlot> free_slots_;
-  Cycle next_step_ = kNoCycle;
+  PacketSlots<Packet> under_way_;                        // in this die, at fidelity flit
   NocArrivals arrivals_;
   std::vector<TracedArrival> traced_;
   engine::Scheduler* scheduler_ = nullptr;  ///< of the event being handled

@@ -6,6 +6,7 @@
 
 #include "engine/config.hpp"
 #include "wafer/fault_map.hpp"
+#include "wafer/flit_die.hpp"
 #include "wafer/yield.hpp"
 
 namespace ouro::wafer {
@@ -121,6 +122,11 @@ NocModel read_noc(const Config& config, const Geometry& geometry, Duration cycle
   noc.fidelity = flit ? Fidelity::flit : fidelity == "stage" ? Fidelity::stage : Fidelity::packet;
   noc.router = read_router(config);
   noc.cycle = cycle;
+  if (flit && cycle < FlitDie::kShortestCycle) {
+    throw config.at("wafer.clock")
+        .refusal(fmt::format("a cycle of {} ps is too short for the fidelity flit", cycle.count()),
+                 fmt::format("at least \"{} ps\"", FlitDie::kShortestCycle.count()));
+  }
   noc.wire_latency = read_cycles(config, "wafer.noc.wire_latency", cycle);
   noc.die_crossing_latency = read_cycles(config, "wafer.noc.die_crossing_latency", cycle);
   if (noc.die_lookahead() <= Duration::zero()) {

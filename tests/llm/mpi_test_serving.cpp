@@ -260,6 +260,14 @@ TEST_P(ServingOnRanks, IsTheSameWithUnicastAndNarrowLinks) {
   expect_the_same_however_it_is_cut(workload, GetParam());
 }
 
+TEST_P(ServingOnRanks, IsTheSameFlitByFlit) {
+  const Workload workload{
+      std::vector<Lengths>(6, {20, 4}),
+      {"workload.arrivals=poisson", "workload.rate_per_s=500000.0", "wafer.noc.fidelity=flit",
+       "wafer.noc.multicast=unicast", "wafer.noc.link_width=64 bit"}};
+  expect_the_same_however_it_is_cut(workload, GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(Ranks, ServingOnRanks, ::testing::Values(1, 2, 3, 4));
 
 /// Multiply-accumulates of requests that are computed once: in each of 2 blocks, a token meets all weights,

@@ -348,6 +348,8 @@ TEST(RunTimeFailure, IsDrawnOrListedButNotMoreThanThereIs) {
 TEST(RunTimeFailure, IsRefusedWhereItIsNotSimulated) {
   const std::string fails = "wafer.faults.runtime.cores=1";
   EXPECT_THAT(refusal({fails, "wafer.noc.fidelity=stage"}), HasSubstr("the fidelity stage is not simulated"));
+  EXPECT_THAT(refusal({fails, "wafer.noc.fidelity=flit", "wafer.noc.multicast=unicast"}),
+              HasSubstr("the fidelity flit is not simulated"));
   EXPECT_THAT(refusal({fails, "serving.prefix_cache=true"}), HasSubstr("the prefix cache is not simulated"));
   EXPECT_THAT(refusal({fails, "wafer.count=2", "wafer.joint.links=2"}),
               HasSubstr("more than one wafer is not simulated"));

@@ -110,9 +110,9 @@ TEST(LoneToken, TakesTheTimeOfAHandCalculation) {
   EXPECT_EQ(run.requests.at(0).done, run.requests.at(0).first_token);
 }
 
-TEST(LoneToken, TakesTheTimeOfAHandCalculationWithEveryContextUpToThreePages) {
-  constexpr int kTokens = 300;  // a page has 128
-  const auto run = run_lone_tokens({}, toy_line(), kTokens);
+void expect_the_time_of_a_hand_calculation(const std::vector<std::string>& machine) {
+  constexpr int kTokens = 300;  // three pages: one has 128
+  const auto run = run_lone_tokens({}, machine, kTokens);
   ASSERT_EQ(run.tokens.size(), std::size_t{kTokens});
 
   const std::int64_t to_controllers = 2 * 5 + 4;  // corner to corner: 5 hops, a die border
@@ -124,6 +124,18 @@ TEST(LoneToken, TakesTheTimeOfAHandCalculationWithEveryContextUpToThreePages) {
         << "context " << context;
     issued = run.tokens[i].retired + nanoseconds(to_controllers);
   }
+}
+
+TEST(LoneToken, TakesTheTimeOfAHandCalculationWithEveryContextUpToThreePages) {
+  expect_the_time_of_a_hand_calculation(toy_line());
+}
+
+/// No packet is longer than a buffer, so no head or flit waits for a credit; and what is in the way of a
+/// packet above was sent by its own core before.
+TEST(LoneToken, TakesTheTimeOfAHandCalculationFlitByFlit) {
+  auto machine = toy_line();
+  machine.insert(machine.end(), {"wafer.noc.fidelity=flit", "wafer.noc.multicast=unicast"});
+  expect_the_time_of_a_hand_calculation(machine);
 }
 
 /// A packet of one token.

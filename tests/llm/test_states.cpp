@@ -36,6 +36,7 @@ std::unique_ptr<const llm::Experiment> crowded_wafer(const std::string& fidelity
                    "wafer.core.crossbars=2", "wafer.core.crossbar_rows=128", "workload.lengths=fixed",
                    "workload.prompt_tokens=100", "workload.output_tokens=200", "workload.requests=12",
                    "serving.admission_threshold=0", "wafer.noc.fidelity=" + fidelity,
+                   fidelity == "flit" ? "wafer.noc.multicast=unicast" : "wafer.noc.multicast=tree",
                    "serving.pipelining=" + pipelining});
 }
 
@@ -68,6 +69,7 @@ TEST_P(States, GoOnFromAnyMomentToTheSameEnd) {
 INSTANTIATE_TEST_SUITE_P(Fidelities, States,
                          ::testing::Combine(::testing::Values("packet", "stage"),
                                             ::testing::Values("token", "sequence")));
+INSTANTIATE_TEST_SUITE_P(FlitByFlit, States, ::testing::Values(std::tuple{"flit", "token"}));
 
 }  // namespace
 }  // namespace ouro::tests

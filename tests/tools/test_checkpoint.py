@@ -81,6 +81,18 @@ class Checkpoint(ProgramTest):
                         self.assertGreaterEqual(result["engine"].attrs["restarted_at_ps"], 900_000_000)
                         self.assertLess(result["engine/events"][()].sum(), result.attrs["events"])
 
+    def test_restarts_flit_by_flit(self):
+        self.experiment('lengths = "fixed"\nprompt_tokens = 20\noutput_tokens = 4\nrequests = 4\n')
+        flit = assign("wafer.noc.fidelity=flit", "wafer.noc.multicast=unicast")
+        self.run_ok("a.h5", *flit, "--checkpoint-at", "0.01 ms", ranks=2)
+        self.restart("a.h5.checkpoint", "--out", "b.h5", ranks=3)
+        self.expect_equal("a.h5", "b.h5")
+        with h5py.File(self.path / "b.h5") as result:
+            self.assertLess(result["engine/events"][()].sum(), result.attrs["events"])
+            flits, waited = result["links/flits"][()], result["links/waited_ps"][()]
+            self.assertTrue((waited[flits == 0] == 0).all())
+            self.assertGreater(waited.sum(), 0)
+
     def test_a_checkpoint_is_the_same_whatever_the_ranks(self):
         self.experiment(BUSY.format(16))
         self.run_ok("one.h5", "--checkpoint-at", "0.5 ms")

@@ -124,6 +124,18 @@ class Theory(NocTest):
             self.assertTrue(numpy.all(abs(file["noc/packets"][:] - expected) < 5 * numpy.sqrt(expected)))
             self.assertTrue(file["noc/settled"][:].all())
 
+    def test_counts_what_live_cores_send_to_live_cores(self):
+        dead = [(x, y) for x in range(3) for y in range(6)]  # 18 of 72
+        self.write("map.csv", "kind,x,y,direction\n" + "".join(f"core,{x},{y},\n" for x, y in dead))
+        result = self.noc("d.h5", "--rates", "0.1", *assign(
+            "wafer.noc.fidelity=flit", "wafer.faults.map_file=map.csv", "traffic.measure=10000 cycles"))
+        self.assertNotIn("beyond saturation", result.stdout)
+        with h5py.File(self.path / "d.h5") as file:
+            # three of four destinations are alive; 54 cores x 10,000 cycles x 0.075 / 4 packets, five deviations
+            deviation = 5 / (54 * 10_000 * 0.075 / 4) ** 0.5
+            for name in ("created_rate", "accepted_rate"):
+                numpy.testing.assert_allclose(file[f"noc/{name}"][:], [0.075], rtol=deviation, err_msg=name)
+
     def test_takes_a_small_rate_as_it_is(self):
         self.noc("r.h5", "--rates", "4e-7,0.3", *assign("traffic.measure=100 cycles", "traffic.warmup=0 cycles"))
         with h5py.File(self.path / "r.h5") as file:

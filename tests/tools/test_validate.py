@@ -10,6 +10,8 @@ import numpy as np
 from ouroboros_program import ProgramTest, assign, errors
 
 WORKLOAD = 'lengths = "fixed"\nprompt_tokens = 40\noutput_tokens = 10\nrequests = 4\n'
+FLIT = ("--fidelities", "packet,flit", *assign("wafer.noc.multicast=unicast", "workload.requests=2",
+                                               "workload.prompt_tokens=10", "workload.output_tokens=4"))
 
 
 class Validate(ProgramTest):
@@ -21,7 +23,6 @@ class Validate(ProgramTest):
 
     def quantities(self, *arguments, ranks=1):
         found = json.loads(self.validate("--json", *arguments, ranks=ranks))
-        self.assertEqual(found["fidelities"], ["packet", "stage"])
         return {row["name"]: row for row in found["quantities"]}
 
     def test_counts_are_equal_and_times_differ(self):
@@ -34,6 +35,15 @@ class Validate(ProgramTest):
         # tokens that wait for each other in the mesh are what `stage` leaves out
         self.assertNotEqual(rows["makespan"]["relative_difference"], 0)
         self.assertAlmostEqual(rows["makespan"]["relative_difference"], 0, delta=0.1)
+
+    def test_flit_by_flit_all_counts_are_those_of_repeated_unicast(self):
+        rows = self.quantities(*FLIT)
+        for name, row in rows.items():
+            if re.match("count |energy (?!static)|busy |packets|flits|output tokens|tokens processed", name):
+                self.assertEqual(row["packet"], row["flit"], name)
+        self.assertNotEqual(rows["makespan"]["relative_difference"], 0)
+        self.assertAlmostEqual(rows["makespan"]["relative_difference"], 0, delta=0.1)
+        self.assertEqual(rows, self.quantities(*FLIT, ranks=4))
 
     def test_each_value_is_that_of_the_run_itself(self):
         rows = self.quantities()
@@ -81,12 +91,12 @@ class Validate(ProgramTest):
 
     def test_other_fidelities_are_refused(self):
         self.experiment(WORKLOAD)
-        for given, message in (("packet,flit", "a model does not run at 'flit'"), ("packet", "there are 1"),
+        for given, message in (("packet,flits", "a model does not run at 'flits'"), ("packet", "there are 1"),
                                ("stage,stage", "both are 'stage'")):
             with self.subTest(given=given):
                 result = self.call("validate", "small.toml", "--fidelities", given)
                 self.assertEqual(result.returncode, 2)
-                self.assertRegex(errors(result)[0], f"--fidelities: {message}; two of packet, stage are needed")
+                self.assertRegex(errors(result)[0], f"--fidelities: {message}; two of packet, stage, flit are needed")
 
 
 if __name__ == "__main__":

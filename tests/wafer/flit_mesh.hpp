@@ -25,7 +25,7 @@ class Mesh {
   void inject(wafer::CoreId from, wafer::CoreId to, int flits) {
     const auto slot = static_cast<wafer::PacketSlot>(to_.size());
     to_.push_back(to);
-    die_of(from).inject(geometry_.index_in_die(from), slot, to, flits);
+    die_of(from).inject(geometry_.index_in_die(from), slot, to, flits, now_);
   }
 
   /// Steps until nothing moves.

@@ -37,8 +37,14 @@ class SmallWafer {
   Delivery send(wafer::Coordinate from, wafer::Coordinate to, int flits, engine::Time ready = {}) {
     return send(core(from), core(to), flits, ready);
   }
+  /// @param head  when the head is at the router of the host's link
+  Delivery send_from_host(wafer::CoreId to, int flits, engine::Time head) {
+    const auto at = geometry_.core_at(model_.host);
+    const auto via = model_.routing.waypoint(at, to);
+    return follow(die_of(at).enter(at, to, flits, head, travel_, via), to, flits);
+  }
   Delivery send_to_host(wafer::Coordinate from, int flits, engine::Time ready = {}) {
-    return send(core(from), wafer::DieNetwork::host_id(geometry_), flits, ready);
+    return send(core(from), geometry_.host_id(), flits, ready);
   }
 
   std::vector<Delivery> send(const wafer::MulticastTree& tree, int flits, engine::Time ready = {}) {
@@ -50,10 +56,10 @@ class SmallWafer {
   /// Sums over all that was sent.
   const wafer::Travel& travel() const { return travel_; }
 
-  const wafer::DieNetwork::LinkUse& use(wafer::CoreId core, int port) const {
+  const wafer::LinkUse& use(wafer::CoreId core, int port) const {
     return dies_[geometry_.die_of(core).value()].use(geometry_.index_in_die(core), port);
   }
-  const wafer::DieNetwork::LinkUse& use(wafer::Coordinate at, wafer::Direction direction) const {
+  const wafer::LinkUse& use(wafer::Coordinate at, wafer::Direction direction) const {
     return use(core(at), static_cast<int>(direction));
   }
 

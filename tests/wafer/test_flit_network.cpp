@@ -133,9 +133,9 @@ TEST(FlitNetwork, CountsEachFlitOnceForEachRouter) {
   mesh.run();
   const auto& die = mesh.die_of(CoreId{0});
   EXPECT_EQ(die.router_visits(), 5 * 6);
-  EXPECT_EQ(die.flits_sent(0, static_cast<int>(wafer::Direction::east)), 5);
-  EXPECT_EQ(die.flits_sent(2, static_cast<int>(wafer::Direction::south)), 5);
-  EXPECT_EQ(die.flits_sent(14, wafer::kEjection), 5);
+  EXPECT_EQ(die.use(0, static_cast<int>(wafer::Direction::east)).flits, 5);
+  EXPECT_EQ(die.use(2, static_cast<int>(wafer::Direction::south)).flits, 5);
+  EXPECT_EQ(die.use(14, wafer::kEjection).flits, 5);
 }
 
 }  // namespace

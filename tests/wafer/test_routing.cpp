@@ -317,7 +317,7 @@ TEST(Routing, DeliversEveryPacketOnceFlitByFlitOverItsWay) {
         const int index = mesh.geometry.index_in_die(core);
         for (const auto direction : wafer::kDirections) {
           const auto at = mesh.geometry.coordinate(core);
-          ASSERT_EQ(flits.die_of(core).flits_sent(index, static_cast<int>(direction)),
+          ASSERT_EQ(flits.die_of(core).use(index, static_cast<int>(direction)).flits,
                     (expected[{at, direction}]));
         }
         ASSERT_TRUE(flits.die_of(core).is_idle());
