@@ -72,6 +72,9 @@ void DieProcess::handle(const engine::Event& event, engine::Scheduler& scheduler
     case MessageKind::tile_pass_end:
       send_partial_sums(message);
       break;
+    case MessageKind::tile_summed:
+      finish_tile(message, event.time);
+      break;
     case MessageKind::tile_done:
       tile_done(message);
       break;

@@ -220,6 +220,7 @@ class DieProcess final : public Die {
   // tiles
   void start_pass(const Message& message, wafer::CoreId core, engine::Time tail);
   void add_tile_part(const Message& message, wafer::CoreId core, engine::Time at);
+  void finish_tile(const Message& message, engine::Time summed);
   void tile_done(const Message& message);
   void send_partial_sums(const Message& message);
   void send_head_inputs(const Message& message, wafer::CoreId from, const StationPlan& station,

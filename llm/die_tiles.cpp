@@ -43,13 +43,28 @@ void DieProcess::add_tile_part(const Message& message, CoreId core_id, Time at) 
   const auto whole = tile_core.tile_parts.add(message.number, 0, tile.takes_partial ? 2 : 1, at);
   if (!whole || (tile.slices.empty() && !tile.partial_waits)) return;
 
-  const Time done = use_sfu(tile_core, *whole, finishing_work(core_model_, *station.group, tile),
-                            station.block, station.tile_stage, message.token().phase());
-  Message finished = message;
-  finished.kind = MessageKind::tile_done;
-  finished.at = core_id.value();
-  finished.station = static_cast<std::uint16_t>(role.tile_station);
-  scheduler_->send_at(scheduler_->self(), done, finished);
+  Message summed = message;
+  summed.kind = MessageKind::tile_summed;
+  summed.at = core_id.value();
+  summed.station = static_cast<std::uint16_t>(role.tile_station);
+  // until the sums are there, the SFU may be wanted for what comes meanwhile
+  if (role.is_home() && finishing_work(core_model_, *station.group, tile).time > engine::Duration{}) {
+    scheduler_->send_at(scheduler_->self(), *whole, summed);
+  } else {
+    finish_tile(summed, *whole);
+  }
+}
+
+/// @param summed  when all sums of the tile are there
+void DieProcess::finish_tile(const Message& message, Time summed) {
+  auto& tile_core = core(at_core(message));
+  const auto& station = station_plan(message.station);
+  const auto& tile = station.group->tiles[static_cast<std::size_t>(tile_core.role.tile)];
+  Message done = message;
+  done.kind = MessageKind::tile_done;
+  const Time at = use_sfu(tile_core, summed, finishing_work(core_model_, *station.group, tile), station.block,
+                          station.tile_stage, message.token().phase());
+  scheduler_->send_at(scheduler_->self(), at, done);
 }
 
 void DieProcess::send_partial_sums(const Message& message) {

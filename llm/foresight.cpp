@@ -115,6 +115,8 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
       return now(at_segment(message));
     case MessageKind::tile_pass_end:
       return now(at_core(message.at, tile_pass_end));
+    case MessageKind::tile_summed:
+      return now(at_core(message.at, partial_sum));
     case MessageKind::tile_done:
       return now(at_core(message.at, tile_done));
     case MessageKind::head_done:

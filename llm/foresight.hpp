@@ -54,7 +54,7 @@ class Foresight {
     tile_arrival,
     tile_pass_end,
     tile_done,
-    partial_sum,
+    partial_sum,  ///< its tail: all sums of the tile are there
     head_input,
     attention_partial,
     head_done

@@ -45,6 +45,7 @@ enum class MessageKind : std::uint8_t {
   packet,         ///< head at the router of core `at`, on its way to core `target`
   multicast,      ///< head at the beginning of segment `target` of the trees of `station`, tree `head`
   tile_pass_end,  ///< a tile's crossbars are done: its partial sums can leave
+  tile_summed,    ///< all sums of a tile are there: its SFU has work
   tile_done,      ///< a tile's outputs are complete
   station_ready,  ///< a station has normalised or gathered a token
   head_done,      ///< a KV core has the output of a head

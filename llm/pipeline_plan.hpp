@@ -77,6 +77,8 @@ struct CoreRole {
   std::int32_t home_of = -1;
   std::int32_t kv_block = -1;
   std::int32_t kv_ring = -1;
+
+  bool is_home() const { return home_of >= 0; }
 };
 
 /// Everything that a token's way through the wafer needs to know. Shared by all LPs of a rank; it changes

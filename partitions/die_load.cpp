@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/error.hpp"
+#include "llm/core_work.hpp"
 #include "llm/message.hpp"
 
 namespace ouro::partitions {
@@ -126,7 +127,11 @@ class LoadCounter {
       if (!tile.partial_waits) happen(here, share);  // the end of its pass
       travel(here, die_of((*station.cores)[index + 1]), share);
     }
-    if (!tile.slices.empty() || tile.partial_waits) happen(here, share);  // it is done
+    if (!tile.slices.empty() || tile.partial_waits) {
+      const bool has_work = llm::finishing_work(plan_.wafer().core, *station.group, tile).time.count() > 0;
+      if (has_work && plan_.role((*station.cores)[index]).is_home()) happen(here, share);  // it needs the SFU
+      happen(here, share);                                                                 // it is done
+    }
     for (std::size_t slice = 0; slice < tile.slices.size(); ++slice) send_slice(s, station, here, share);
   }
 

@@ -147,8 +147,8 @@ TEST_P(Pipelining, TakesPromptsBySequencesOneAStation) {
   constexpr int kPrompts = 12;
   const auto makespan = run(machine(), kPrompts, kTokens, 1, "sequence").makespan;
   const double expected = ((kStations - 1 + kPrompts - 1) * kTokens + 1) * mean_stage_time();
-  // at packet an SFU is reserved ahead for the outputs of tokens that wait for a pass, before the next vector
-  EXPECT_NEAR(static_cast<double>(makespan.count()) / expected, 1, 0.015);
+  // beside a home core's passes that wait, its SFU normalises what comes
+  EXPECT_NEAR(static_cast<double>(makespan.count()) / expected, 1, 0.01);
 }
 
 TEST_P(Pipelining, DecodesBySequencesAtTheSameRate) {  // each batch is one token
