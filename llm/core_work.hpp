@@ -102,21 +102,23 @@ inline SfuWork merge_work(const wafer::CoreModel& core, const HeadShape& head, s
 struct CrossbarWork {
   engine::Duration time{};
   std::int64_t macs = 0;
-  std::int64_t htree_bits = 0;
+  std::int64_t htree_bits = 0;  ///< times edges, in lengths of an edge to a crossbar
 };
 
 /// @param rows  most K rows of the head in one crossbar
 inline CrossbarWork score_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t tokens,
                                int rows) {
   return {head.queries * (core.crossbar_pass(rows) + core.htree(32 * tokens)),
-          head.queries * head.key_dim * tokens, head.queries * (8 * head.key_dim + 32 * tokens)};
+          head.queries * head.key_dim * tokens,
+          core.htree_path() * head.queries * (8 * head.key_dim + 32 * tokens)};
 }
 
 /// S x V. @param rows  most V rows of the head in one crossbar
 inline CrossbarWork values_work(const wafer::CoreModel& core, const HeadShape& head, std::int64_t tokens,
                                 int rows) {
   return {head.queries * (core.crossbar_pass(rows) + core.htree(32 * head.value_dim)),
-          head.queries * head.value_dim * tokens, head.queries * (8 * tokens + 32 * head.value_dim)};
+          head.queries * head.value_dim * tokens,
+          core.htree_path() * head.queries * (8 * tokens + 32 * head.value_dim)};
 }
 
 /// K is a column: one row after another is written. V is a row in each of its blocks, each written in a
@@ -136,14 +138,11 @@ struct TileWork {
   engine::Duration input{};  ///< H-tree to the crossbars
   engine::Duration pass{};
   engine::Duration output{};  ///< H-tree back
-  std::int64_t htree_bits = 0;
 };
 
 inline TileWork tile_work(const wafer::CoreModel& core, const TiledGroup& group, const Tile& tile) {
-  const std::int64_t input_bits = 8 * group.rows;
   const std::int64_t output_bits = 32 * std::int64_t{tile.finished_columns + tile.partial_columns};
-  return {core.htree(input_bits), core.crossbar_pass(tile.busiest_rows), core.htree(output_bits),
-          input_bits + output_bits};
+  return {core.htree(8 * group.rows), core.crossbar_pass(tile.busiest_rows), core.htree(output_bits)};
 }
 
 /// From all sums of a tile to its outputs.

@@ -22,7 +22,7 @@ void DieProcess::start_pass(const Message& message, CoreId core_id, Time tail) {
   const auto phase = message.token().phase();
   count_buffer(message, tile_core);
   count(tile_core, message.stage, phase, Component::mac, tile.macs);
-  count(tile_core, message.stage, phase, Component::htree, work.htree_bits);
+  count(tile_core, message.stage, phase, Component::htree, tile.htree_bits);
   tile_core.use.crossbars_busy += work.pass;
   ledger_.busy(start, station.block, message.stage, work.pass);
 

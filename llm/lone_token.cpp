@@ -212,7 +212,7 @@ void LoneToken::start_pass(const StationPlan& station, CoreId core, Time tail) {
   const auto work = tile_work(core_, *station.group, tile);
   const Time end = tail + work.input + work.pass + work.output;
   counts(station.tile_stage)[Component::mac] += tile.macs;
-  counts(station.tile_stage)[Component::htree] += work.htree_bits;
+  counts(station.tile_stage)[Component::htree] += tile.htree_bits;
   busy(station.tile_stage, work.pass);
   if (index == 0) passage_.home_output = end - start_;
   if (tile.partial_columns > 0 && !tile.partial_waits) {

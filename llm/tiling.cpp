@@ -13,18 +13,35 @@ struct Strips {
   std::int64_t rows = 0;  ///< of one strip
   int count = 0;
   int columns = 0;  ///< of weights in a strip: crossbar_columns, or twice that for gate and up together
+  std::int64_t input = rows;  ///< bytes of the vector that goes to each tile
 };
+
+/// @param begin, end  word rows of the tile
+/// @param length      word rows of a strip
+wafer::TileTraffic htree_traffic(const Strips& strips, std::int64_t begin, std::int64_t end,
+                                 std::int64_t length, const wafer::CoreModel& core) {
+  wafer::TileTraffic traffic{8 * strips.input, 32 * std::int64_t{strips.columns}};
+  for (auto at = begin; at < end;) {
+    const auto next = std::min((at / length + 1) * length, end);
+    traffic.strips.push_back({static_cast<int>((at - begin) / core.crossbar_rows),
+                              static_cast<int>((next - 1 - begin) / core.crossbar_rows)});
+    at = next;
+  }
+  return traffic;
+}
 
 /// Fills core after core with strips, in units of one row of crossbar_columns words.
 TiledGroup tile_group(const Strips& strips, const wafer::CoreModel& core, const Finish& finish) {
   const std::int64_t strip_length = strips.rows * (strips.columns / core.crossbar_columns);
   const std::int64_t total = strip_length * strips.count;
-  TiledGroup group{.rows = strips.rows, .strip_columns = strips.columns};
+  TiledGroup group{.rows = strips.input, .strip_columns = strips.columns};
+  wafer::PlacedTiles placed{core.crossbar_placement, core.crossbars};
   for (std::int64_t begin = 0; begin < total; begin += core.word_rows()) {
     const std::int64_t end = std::min(begin + core.word_rows(), total);
     Tile tile;
     tile.macs = (end - begin) * core.crossbar_columns;
     tile.busiest_rows = static_cast<int>(std::min<std::int64_t>(end - begin, core.crossbar_rows));
+    tile.htree_bits = placed.wire_bits(htree_traffic(strips, begin, end, strip_length, core));
     tile.takes_partial = begin % strip_length != 0;
     if (end % strip_length != 0) {
       tile.partial_columns = strips.columns;
@@ -127,8 +144,8 @@ void tile_ffn(TiledBlock& block, const ModelDescription& model, bool routed, con
 TiledGroup tile_heads(int heads, std::int64_t rows, std::int64_t outputs, int passed_on,
                       const wafer::CoreModel& core) {
   const int strips_of_head = divide_up(outputs, core.crossbar_columns);
-  const Strips strips{rows, heads * strips_of_head, core.crossbar_columns};
-  auto group = tile_group(strips, core, [&](Tile& tile, int strip) {
+  const Strips strips{rows, heads * strips_of_head, core.crossbar_columns, heads * (rows + passed_on)};
+  return tile_group(strips, core, [&](Tile& tile, int strip) {
     const int in_head = strip % strips_of_head;
     const std::int64_t left = outputs - std::int64_t{in_head} * core.crossbar_columns;
     auto& slice = slice_for(tile, 0);
@@ -136,8 +153,6 @@ TiledGroup tile_heads(int heads, std::int64_t rows, std::int64_t outputs, int pa
     if (in_head + 1 == strips_of_head) slice.bytes += passed_on;
     slice.q_bytes = slice.bytes;
   });
-  group.rows = heads * (rows + passed_on);
-  return group;
 }
 
 /// Attention in the space of the compressed vectors: queries are taken there, and what comes back is taken to

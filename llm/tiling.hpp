@@ -21,12 +21,13 @@ struct Slice {
 
 /// What one core holds of a group of matrices, and what it makes of one token's input vector.
 struct Tile {
-  std::int64_t macs = 0;       ///< weights held: multiply-accumulates of a pass
-  int busiest_rows = 0;        ///< rows in use in its fullest crossbar
-  bool takes_partial = false;  ///< its first columns began on the core before, whose sums it adds
-  int partial_columns = 0;     ///< columns that go on on the next core, which gets their 32-bit sums
-  bool partial_waits = false;  ///< those columns began on the core before: the sums wait for its sums
-  int finished_columns = 0;    ///< columns of weights whose sums are complete here
+  std::int64_t macs = 0;        ///< weights held: multiply-accumulates of a pass
+  int busiest_rows = 0;         ///< rows in use in its fullest crossbar
+  std::int64_t htree_bits = 0;  ///< times edges of the H-tree, in lengths of an edge to a crossbar
+  bool takes_partial = false;   ///< its first columns began on the core before, whose sums it adds
+  int partial_columns = 0;      ///< columns that go on on the next core, which gets their 32-bit sums
+  bool partial_waits = false;   ///< those columns began on the core before: the sums wait for its sums
+  int finished_columns = 0;     ///< columns of weights whose sums are complete here
   std::vector<Slice> slices;
   int expert = -1;  ///< whose weights it has; -1 where all tiles work for every token
 };

@@ -3,6 +3,8 @@
 #include <cstdint>
 
 #include "engine/time.hpp"
+#include "wafer/crossbar_placement.hpp"
+#include "wafer/htree.hpp"
 
 namespace ouro::engine {
 class Config;
@@ -18,6 +20,7 @@ struct CoreModel {
   int crossbar_columns = 128;  ///< 8-bit words
   int rows_at_once = 32;
   int input_bits = 8;
+  CrossbarPlacement crossbar_placement = CrossbarPlacement::optimised;
   int htree_levels = 5;
   engine::Duration htree_level_latency{1000};
   std::int64_t htree_bits = 1024;
@@ -47,6 +50,9 @@ struct CoreModel {
   engine::Duration htree(std::int64_t bits) const {
     return htree_levels * htree_level_latency + ((bits + htree_bits - 1) / htree_bits - 1) * cycle;
   }
+
+  /// Lengths of edges that a bit goes over from the root of the H-tree to a crossbar.
+  std::int64_t htree_path() const { return HTree{crossbars}.path(); }
 
   /// Time of one operation on each of `elements` in the SFU.
   engine::Duration sfu(std::int64_t elements) const {

@@ -16,7 +16,7 @@ namespace ouro::wafer {
 /// What costs energy. Counts are of the unit named by kComponents.
 enum class Component {
   mac,             ///< 8-bit multiply-accumulates of crossbars
-  htree,           ///< bits between crossbars and the root of the H-tree
+  htree,           ///< bits times edges of the H-tree, in lengths of an edge to a crossbar
   hop,             ///< bits times links of the mesh crossed, router included
   die_crossing,    ///< bits times die borders crossed
   wafer_crossing,  ///< bits times links between wafers crossed

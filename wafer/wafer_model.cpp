@@ -160,6 +160,18 @@ std::int64_t read_buffer(const Config& config, std::string_view key) {
   return bytes;
 }
 
+CrossbarPlacement read_placement(const Config& config, int crossbars) {
+  const auto setting = config.at("wafer.core.crossbar_placement");
+  const auto name = setting.as_choice({"optimised", "in_order", "by_input"});
+  if (name == "in_order") return CrossbarPlacement::in_order;
+  if (name == "by_input") return CrossbarPlacement::by_input;
+  if (crossbars > kMostPlacedCrossbars) {
+    throw setting.refusal(fmt::format("of {} crossbars takes too long to find", crossbars),
+                          fmt::format("at most {} crossbars, or \"in_order\"", kMostPlacedCrossbars));
+  }
+  return CrossbarPlacement::optimised;
+}
+
 CoreModel read_core(const Config& config, Duration cycle) {
   CoreModel core;
   core.cycle = cycle;
@@ -173,6 +185,7 @@ CoreModel read_core(const Config& config, Duration cycle) {
   core.htree_bits = config.at("wafer.core.htree_width").as_bits();
   if (core.htree_bits < 1)
     throw config.at("wafer.core.htree_width").refusal("an H-tree needs a bit", "\"1024 bit\"");
+  core.crossbar_placement = read_placement(config, core.crossbars);
   core.sfu_lanes = read_int(config, "wafer.core.sfu_lanes", 1, 65536);
   core.sfu_latency_cycles = static_cast<int>(config.at("wafer.core.sfu_latency").as_cycles());
   core.input_buffer_bytes = read_buffer(config, "wafer.core.input_buffer");

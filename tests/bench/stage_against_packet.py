@@ -16,12 +16,20 @@ import tempfile
 import h5py
 import numpy as np
 
-FIXED = ["workload.lengths=fixed"]
+def fixed(requests, prompt, output):
+    return ["lengths=fixed", f"requests={requests}", f"prompt_tokens={prompt}", f"output_tokens={output}"]
+
+
 CASES = {
-    "1 sequence decodes, context 1-200": ["requests=1", "prompt_tokens=1", "output_tokens=200"],
-    "4 sequences decode 40 tokens each": ["requests=4", "prompt_tokens=1", "output_tokens=40"],
-    "16 sequences decode 40 tokens each": ["requests=16", "prompt_tokens=1", "output_tokens=40"],
-    "a prompt of 500 tokens": ["requests=1", "prompt_tokens=500", "output_tokens=1"],
+    "1 sequence decodes, context 1-200": fixed(1, 1, 200),
+    "4 sequences decode 40 tokens each": fixed(4, 1, 40),
+    "16 sequences decode 40 tokens each": fixed(16, 1, 40),
+    "64 sequences decode 20 tokens each": fixed(64, 1, 20),
+    "a prompt of 500 tokens": fixed(1, 500, 1),
+    "8 prompts of 200 tokens": fixed(8, 200, 1),
+    "8 of 100 and 50 tokens": fixed(8, 100, 50),
+    "8 requests, seed 2": ["requests=8", "seed=2"],
+    "16 requests, seed 3": ["requests=16", "seed=3"],
 }
 
 
@@ -54,10 +62,12 @@ def main():
     arguments.add_argument("experiment")
     arguments.add_argument("--set", action="append", default=[])
     arguments.add_argument("--cases", action="store_true")
+    arguments.add_argument("--only", default="", help="cases whose names contain this")
     options = arguments.parse_args()
     cases = {"as it is": options.set}
     if options.cases:
-        cases = {name: options.set + FIXED + [f"workload.{a}" for a in case] for name, case in CASES.items()}
+        cases = {name: options.set + [f"workload.{a}" for a in case] for name, case in CASES.items()
+                 if options.only in name}
     print("| workload | throughput | makespan | TTFT, mean | TPOT, mean | energy | counts by component | tokens/s: packet, stage |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, assignments in cases.items():

@@ -9,6 +9,10 @@
 
 namespace ouro::tests {
 
+/// From the root of the H-tree of 32 crossbars to one of them: edges of 1/4, 1/4, 1/8, 1/8 and 1/16 of the
+/// core's side, in sixteenths.
+inline constexpr std::int64_t kHTreePath = 4 + 4 + 2 + 2 + 1;
+
 /// What is known of a run.
 struct LoneRun {
   std::vector<llm::TokenRecord> tokens;                        ///< in the order of leaving

@@ -149,7 +149,7 @@ wafer::EnergyCounts counts_of_sequence(std::int64_t tokens) {
   const std::int64_t inputs = 8 * (128 + 128 + 128 + 256);  // QKV, O, up, down
   const std::int64_t sums = 32 * (384 + 128 + 256 + 128);
   const std::int64_t attention = 2 * ((8 * 64 + 32 * tokens) + (8 * tokens + 32 * 64));
-  counts[Component::htree] = tokens * (inputs + sums + attention);
+  counts[Component::htree] = tokens * kHTreePath * (inputs + sums + attention);
   for (const auto& packet : kPackets) {
     counts[Component::hop] += tokens * 256 * packet.flits * packet.hops;
     counts[Component::die_crossing] += tokens * 256 * packet.flits * packet.die_borders;
@@ -167,10 +167,10 @@ TEST(Encoder, CostsTheEnergyOfAHandCalculation) {
 
   EXPECT_EQ(run.counts[0].of, counts_of_sequence(2).of);
   EXPECT_EQ(run.counts[1].of, wafer::EnergyCounts{}.of);  // nothing is decoded
-  // 263,168 MAC x 50 fJ, 78,144 H-tree bits x 222, 31,744 hop bits x 370, 5,120 border bits x 250,
-  // 142,336 buffer bits x 150, 4,096 written bits x 100, 1,054 operations x 1,000, 9,240 x 200
+  // 263,168 MAC x 50 fJ, 78,144 H-tree bits over 13 lengths x 17, 31,744 hop bits x 370, 5,120 border bits x
+  // 250, 142,336 buffer bits x 150, 4,096 written bits x 100, 1,054 operations x 1,000, 9,240 x 200
   EXPECT_EQ(run.energy[0].femtojoules(),
-            13'158'400 + 17'347'968 + 11'745'280 + 1'280'000 + 21'350'400 + 409'600 + 1'054'000 + 1'848'000);
+            13'158'400 + 17'269'824 + 11'745'280 + 1'280'000 + 21'350'400 + 409'600 + 1'054'000 + 1'848'000);
   EXPECT_EQ(run.traffic.packets_sent, 2 * static_cast<std::int64_t>(std::size(kPackets)));
   EXPECT_EQ(run.traffic.packets_received, run.traffic.packets_sent);
 }

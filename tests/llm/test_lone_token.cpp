@@ -168,7 +168,7 @@ wafer::EnergyCounts lone_token_counts(std::int64_t context) {
   const std::int64_t inputs = 8 * (128 + 128 + 128 + 256 + 128);  // QKV, O, gate and up, down, LM head
   const std::int64_t sums = 32 * (384 + 128 + 512 + 128 + 256);
   const std::int64_t attention = 2 * ((8 * 64 + 32 * context) + (8 * context + 32 * 64));
-  counts[Component::htree] = inputs + sums + attention;
+  counts[Component::htree] = kHTreePath * (inputs + sums + attention);  // tiles are in one crossbar each
   for (const auto& packet : kPackets) {
     counts[Component::hop] += 256 * packet.flits * packet.hops;
     counts[Component::die_crossing] += 256 * packet.flits * packet.die_borders;
@@ -185,10 +185,10 @@ TEST(LoneToken, CostsTheEnergyOfAHandCalculation) {
 
   EXPECT_EQ(run.counts[0].of, lone_token_counts(1).of);
   EXPECT_EQ(run.counts[1].of, wafer::EnergyCounts{}.of);  // nothing is decoded
-  // 196,864 MAC x 50 fJ, 56,400 H-tree bits x 222, 28,416 hop bits x 370, 6,912 border bits x 250,
-  // 76,800 buffer bits x 150, 2,048 written bits x 100, 522 operations x 1,000, 2,566 x 200
+  // 196,864 MAC x 50 fJ, 56,400 H-tree bits over 13 lengths x 17, 28,416 hop bits x 370, 6,912 border bits x
+  // 250, 76,800 buffer bits x 150, 2,048 written bits x 100, 522 operations x 1,000, 2,566 x 200
   EXPECT_EQ(run.energy[0].femtojoules(),
-            9'843'200 + 12'520'800 + 10'513'920 + 1'728'000 + 11'520'000 + 204'800 + 522'000 + 513'200);
+            9'843'200 + 12'464'400 + 10'513'920 + 1'728'000 + 11'520'000 + 204'800 + 522'000 + 513'200);
 }
 
 TEST(LoneToken, CostsTheEnergyOfAHandCalculationWhileItsContextGrows) {

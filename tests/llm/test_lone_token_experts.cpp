@@ -75,9 +75,9 @@ TEST_P(LoneTokenWithExperts, TakesTheTimeAndCountsOfAHandCalculation) {
   const auto& counts = run.counts[static_cast<std::size_t>(llm::Phase::prefill)];
   // QKV, O, router (a strip of 128), experts, LM head, 128 rows each; q x k and s x v
   EXPECT_EQ(counts[Component::mac], 128 * (384 + 128 + 128 + 2 * (512 + 256) + 256) + 2 * 128);
-  EXPECT_EQ(counts[Component::htree], (1'024 + 12'288) + (1'024 + 4'096) + (1'024 + 4'096) +
-                                          2 * (1'024 + 16'384 + 2'048 + 4'096) + (1'024 + 8'192) +
-                                          (1'024 + 32) + (8 + 4'096));
+  EXPECT_EQ(counts[Component::htree], kHTreePath * ((1'024 + 12'288) + (1'024 + 4'096) + (1'024 + 4'096) +
+                                                    2 * (1'024 + 16'384 + 2'048 + 4'096) + (1'024 + 8'192) +
+                                                    (1'024 + 32) + (8 + 4'096)));
   // 3 norms, softmax, router, SiLU of two experts
   EXPECT_EQ(counts[Component::sfu_special], 3 * 2 + 2 + 3 + 2 * 512);
   // 3 norms, 2 residuals, softmax, router, SiLU, and the outputs put together

@@ -94,7 +94,7 @@ TEST_P(LoneTokenOfLatentAttention, CostsTheEnergyOfAHandCalculation) {
   const std::int64_t htree = (1'024 + 8'192) + (512 + 8'192) + (2'048 + 16'384) + (2'560 + 8'192) +
                              (1'024 + 4'096) + (1'024 + 16'384) + (2'048 + 4'096) + (1'024 + 8'192) +
                              2 * (8 * 192 + 32) + 2 * (8 + 32 * 160);
-  EXPECT_EQ(counts[Component::htree], htree);
+  EXPECT_EQ(counts[Component::htree], kHTreePath * htree);
   const std::int64_t special = 5 * 2 + 2 * 2 + 512;  // norms, softmax, SiLU
   EXPECT_EQ(counts[Component::sfu_special], special);
   const std::int64_t simple = 4 * (3 * 128 + 64 + 160) + 2 * 128 + 2 * 3 + 768;  // residuals, too
@@ -116,8 +116,8 @@ TEST_P(LoneTokenOfLatentAttention, CostsTheEnergyOfAHandCalculation) {
   const std::int64_t crossings = 256 * ((6 + 12 + 4 + 1) + (4 + 4 + 1) + 1 + 3 * 8 + 2);
   EXPECT_EQ(counts[Component::die_crossing], crossings);
 
-  const std::int64_t femtojoules = 50 * macs + 222 * htree + 370 * hops + 250 * crossings + 150 * buffer +
-                                   100 * 2'816 + 1'000 * special + 200 * simple;
+  const std::int64_t femtojoules = 50 * macs + 17 * kHTreePath * htree + 370 * hops + 250 * crossings +
+                                   150 * buffer + 100 * 2'816 + 1'000 * special + 200 * simple;
   EXPECT_EQ(run.energy[0], engine::Energy::femtojoules(femtojoules));
 }
 

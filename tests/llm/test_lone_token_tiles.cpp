@@ -85,6 +85,19 @@ const HandGroup kDown{640,
 const HandGroup kHead{
     256, 128, {{384, 256, false, true, false, {{256}}}, {128, 128, true, false, false, {{256}}}}};
 
+/// Over the two edges of the H-tree: the input to each crossbar that the tile fills, and back its sums of
+/// each strip that it holds rows of.
+std::int64_t htree_bits(const HandGroup& group, int index) {
+  const int rows_of_strip = group.input * group.strip / 128;
+  const int end = 384 * index + group.tiles[static_cast<std::size_t>(index)].rows;
+  std::int64_t bits = 0;
+  for (int first = 384 * index; first < end; first += 192) {
+    const int last = std::min(first + 192, end) - 1;
+    bits += 8 * group.input + 32 * group.strip * (last / rows_of_strip - first / rows_of_strip + 1);
+  }
+  return bits;
+}
+
 /// The parts of something whole, complete when the last is there.
 class Parts {
  public:
@@ -146,7 +159,7 @@ class LoneToken {
           const Cycle end =
               tail + htree(8 * group.input) + pass(std::min(tile.rows, 192)) + htree(32 * tile.sums);
           work_[Component::mac] += 128 * tile.rows;
-          work_[Component::htree] += 8 * group.input + 32 * tile.sums;
+          work_[Component::htree] += htree_bits(group, i);
           if (tile.gives && !tile.waits)
             agenda_.at(end, [=, this, &group] { give(home, group, i, activation, parts, send); });
           add_part(home, group, i, activation, parts, send, end);
@@ -357,6 +370,27 @@ TEST(LoneTokenOverTiles, TakesTheTimeAndTheEnergyOfAHandModelWithEveryContextUpT
   }
   EXPECT_EQ(run.counts[0].of, expected[0].of);
   EXPECT_EQ(run.counts[1].of, expected[1].of);
+}
+
+TEST(CrossbarPlacement, ChangesTheEnergyOfTheHTreeAndNothingElse) {
+  const ToyModel model{.layers = 2, .hidden = 256, .ffn = 640, .heads = 2, .kv_heads = 2, .head_dim = 128};
+  const auto run = [&](const std::string& placement, const std::string& fidelity) {
+    auto machine = line_of_cores(2, 22);
+    for (const auto& more :
+         {std::string{"wafer.core.crossbars=4"}, std::string{"wafer.core.crossbar_rows=128"},
+          "wafer.core.crossbar_placement=" + placement, "wafer.noc.fidelity=" + fidelity})
+      machine.push_back(more);
+    return run_lone_tokens(model, machine, 3);
+  };
+  const auto optimised = run("optimised", "packet");
+  auto by_input = run("by_input", "packet");
+  for (std::size_t i = 0; i < optimised.tokens.size(); ++i)
+    EXPECT_EQ(optimised.tokens[i].retired, by_input.tokens[i].retired);
+  EXPECT_EQ(run("by_input", "stage").counts[0].of, by_input.counts[0].of);
+  // a strip of 256 rows, in two crossbars: its sums meet at a node above them, or at the root
+  EXPECT_LT(optimised.counts[0][Component::htree], by_input.counts[0][Component::htree]);
+  by_input.counts[0][Component::htree] = optimised.counts[0][Component::htree];
+  EXPECT_EQ(optimised.counts[0].of, by_input.counts[0].of);
 }
 
 }  // namespace

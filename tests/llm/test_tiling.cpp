@@ -234,5 +234,29 @@ TEST(Tiling, SendsNoMoreOutputsThanTheMatrixHas) {
   }
 }
 
+TEST(TilesOfLlama13b, SendOverTheHTreeWhatAHandCalculationSays) {
+  wafer::CoreModel core;
+  core.crossbar_placement = wafer::CrossbarPlacement::in_order;
+  const auto tiled = tile_model(shipped_model("llama-13b"), core, kCandidateBytes);
+  // Strips of O: 5 crossbars each, from crossbars 0, 5, ... 30 on. The input goes over all edges: 2 and 4 of
+  // length 4, 8 and 16 of length 2, 32 of length 1. Of the pairs of crossbars 3 have two strips, of the fours
+  // 5, of the eights 2 have two and 2 three, the halves have four each.
+  EXPECT_EQ(tiled.of(Matrix::output).tiles.front().htree_bits,
+            (2 * 4 + 4 * 4 + 8 * 2 + 16 * 2 + 32) * 8 * 5'120 +
+                ((4 + 4) * 4 + (2 * 2 + 2 * 3) * 4 + (8 + 5) * 2 + (16 + 3) * 2 + 32) * 32 * 128);
+  // Down: a strip of 13,824 rows ends in the middle of crossbar 13, the next one with crossbar 26. Edges that
+  // lead to crossbars 0 to 13, 13 to 26, and 27 to 31, from the root on.
+  EXPECT_EQ(
+      tiled.of(Matrix::down).tiles.front().htree_bits,
+      104 * 8 * 13'824 +
+          ((1 + 2 + 1) * 4 + (2 + 3 + 1) * 4 + (4 + 4 + 2) * 2 + (7 + 8 + 3) * 2 + (14 + 14 + 5)) * 32 * 128);
+  core.crossbar_placement = wafer::CrossbarPlacement::optimised;
+  const auto better = tile_model(shipped_model("llama-13b"), core, kCandidateBytes);
+  for (const auto matrix : {Matrix::qkv, Matrix::output, Matrix::gate_up, Matrix::down}) {
+    for (std::size_t i = 0; i < tiled.of(matrix).tiles.size(); ++i)
+      EXPECT_LE(better.of(matrix).tiles[i].htree_bits, tiled.of(matrix).tiles[i].htree_bits);
+  }
+}
+
 }  // namespace
 }  // namespace ouro::llm

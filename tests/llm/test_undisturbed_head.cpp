@@ -32,10 +32,10 @@ TEST(UndisturbedHead, HasAsManyKeysButFewerValuesWhereVIsNarrower) {
   const auto work = head.work(3);
   EXPECT_EQ(work.score.time, 16 * (32ns + 5ns));
   EXPECT_EQ(work.score.macs, 16 * 576 * 3);
-  EXPECT_EQ(work.score.htree_bits, 16 * (8 * 576 + 32 * 3));
+  EXPECT_EQ(work.score.htree_bits, 13 * 16 * (8 * 576 + 32 * 3));
   EXPECT_EQ(work.values.time, 16 * (8ns + (5ns + 15ns)));
   EXPECT_EQ(work.values.macs, 16 * 512 * 3);
-  EXPECT_EQ(work.values.htree_bits, 16 * (8 * 3 + 32 * 512));
+  EXPECT_EQ(work.values.htree_bits, 13 * 16 * (8 * 3 + 32 * 512));
 }
 
 }  // namespace
