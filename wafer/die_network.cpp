@@ -172,7 +172,12 @@ Onward DieNetwork::leave_to_host(Coordinate at, int flits, Time head, Travel& tr
 
 std::span<const Onward> DieNetwork::inject(const MulticastTree& tree, int flits, Time ready, Travel& travel) {
   now_ = ready;
-  return walk(tree, 0, flits, enter_first_router(tree.source(), flits, ready), travel);
+  const Time head = enter_first_router(tree.source(), flits, ready);
+  if (model_.multicast == MulticastMode::unicast && head > ready + model_.wire_latency) {
+    onward_.assign(1, {Onward::To::die, CoreId{0}, die_, head, {}});
+    return onward_;
+  }
+  return walk(tree, 0, flits, head, travel);
 }
 
 std::span<const Onward> DieNetwork::enter(const MulticastTree& tree, std::uint32_t segment, int flits,

@@ -44,7 +44,10 @@ class DieNetwork {
   /// @param via   as Onward said; from the host, what Routing says
   Onward enter(CoreId at, CoreId to, int flits, engine::Time head, Travel& travel, Waypoint via = {});
 
-  /// The source's part of a multicast.
+  /// The source's part of a multicast. With repeated unicast, a packet that waits for those before it at its
+  /// core takes links only when its head is at the first router: the return value says when to enter()
+  /// segment 0. Otherwise what comes from elsewhere would find a train of packets without a gap ahead of it,
+  /// and go behind the last.
   /// @return  what leaves the tree in this die; valid until the next call
   std::span<const Onward> inject(const MulticastTree& tree, int flits, engine::Time ready, Travel& travel);
 

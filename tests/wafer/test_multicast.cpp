@@ -154,5 +154,29 @@ TEST(Multicast, SplitsIntoColumnsWhereItLeavesTheRow) {
   EXPECT_EQ(wafer.travel().hop_bits, 256 * kFlits * (4 + 8));
 }
 
+/// A line of three cores; core 1 sends 10 flits to core 2 twice, core 0 a flit there that comes in between.
+TEST(RepeatedUnicast, LetsAPacketFromElsewhereGoBetweenItsOwn) {
+  const Geometry line{1, 1, 3, 1};
+  wafer::NocModel model;
+  model.multicast = wafer::MulticastMode::unicast;
+  wafer::DieNetwork die{line, model, wafer::DieId{0}};
+  const CoreId end{2};
+  const MulticastTree tree{line, CoreId{1}, std::span{&end, 1}};
+  const auto cycle = [&](std::int64_t count) { return Time{count * model.cycle}; };
+  wafer::Travel travel;
+
+  const auto first = die.inject(tree, 10, cycle(0), travel)[0];
+  EXPECT_EQ(first.to, wafer::Onward::To::core);
+  EXPECT_EQ(first.time, cycle(2 * (1 + 1) + 1 + 10));  // (h + 1)(r + w) + w + z
+  const auto second = die.inject(tree, 10, cycle(0), travel)[0];
+  EXPECT_EQ(second.to, wafer::Onward::To::die) << "10 cycles behind the first";
+  EXPECT_EQ(second.time, cycle(10 + 1));
+  // at the link from core 1 with its head at 7, where the first one is from 2 to 12; then 3 cycles to core
+  // 2's link, and a flit
+  EXPECT_EQ(die.inject(CoreId{0}, end, 1, cycle(3), travel).time, cycle(12 + 1 + 1 + 1 + 1));
+  // behind that flit: the link from 13 on
+  EXPECT_EQ(die.enter(tree, 0, 10, second.time, travel)[0].time, cycle(13 + 1 + 1 + 1 + 10));
+}
+
 }  // namespace
 }  // namespace ouro::tests
