@@ -32,6 +32,7 @@ class PlacementProgram {
   /// @return  by leaf: to which strip its crossbar belongs, or kEmpty
   std::vector<int> place(const std::vector<int>& strips) {
     std::vector<Strip> all;
+    all.reserve(strips.size());
     for (int strip = 0; strip < static_cast<int>(strips.size()); ++strip)
       all.push_back({strips[static_cast<std::size_t>(strip)], strip});
     std::vector<int> leaves(static_cast<std::size_t>(tree_.leaves()), kEmpty);
