@@ -33,7 +33,21 @@ void DieProcess::change_kv(KvCore& kv, const Message& message) {
 }
 
 bool DieProcess::is_newest(const Token& token, int head, CoreId core_id) const {
-  return cores_of_head(token, head).back() == core(core_id).role.kv_ring;
+  const auto& role = core(core_id).role;
+  return cores_of_head(token, head, role.kv_block).back() == role.kv_ring;
+}
+
+/// What the encoder's chain sends to the decoder's blocks.
+bool DieProcess::is_of_cross_kv(const Message& message, CoreId core_id) const {
+  return has_cross_attention(plan_.model(), core(core_id).role.kv_block) &&
+         message.token().chain() == Chain::first;
+}
+
+int DieProcess::senders_of_head_input(const Message& message, CoreId core_id) const {
+  if (is_of_cross_kv(message, core_id)) return plan_.cross_kv_senders(message.head);
+  if (attends_across(message.token())) return plan_.cross_query_senders(message.head);
+  const bool newest = is_newest(message.token(), message.head, core_id);
+  return newest ? plan_.head_input_senders(message.head) : plan_.query_senders(message.head);
 }
 
 /// Whether K and V of a token overtook those of the one before, as they can at `flit`: there, packets with
@@ -60,12 +74,13 @@ void DieProcess::attend_early_queries(std::uint16_t slot, std::uint16_t head, Co
 }
 
 void DieProcess::gather_head_input(const Message& message, CoreId core_id, Time tail) {
-  const bool newest = is_newest(message.token(), message.head, core_id);
-  const int expected = newest ? plan_.head_input_senders(message.head) : plan_.query_senders(message.head);
+  const int expected = senders_of_head_input(message, core_id);
   const auto whole = core(core_id).attention->inputs.add(message.number, message.head, expected, tail);
   if (!whole) return;
   if (is_encoder_block(plan_.model(), core(core_id).role.kv_block)) {
     hold_query(message, core_id, *whole);
+  } else if (is_of_cross_kv(message, core_id)) {
+    store_cross_kv(message, core_id, *whole);
   } else {
     attend(message, core_id, *whole);
   }
@@ -76,18 +91,18 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   auto& kv_core = core(core_id);
   auto& attention = *kv_core.attention;
   const Token token = message.token();
-  const Phase phase = token.phase();
   const bool newest = is_newest(token, message.head, core_id);
+  const bool writes = newest && !attends_across(token);
   const int needed =
-      kv_.tokens_on_core(message.slot, message.head, static_cast<int>(token.position), kv_core.role.kv_ring);
-  if (newest && routers_ && comes_early(message, attention.kv, needed)) {
+      kv_.tokens_on_core(message.slot, message.head, last_position(token), kv_core.role.kv_ring);
+  if (writes && routers_ && comes_early(message, attention.kv, needed)) {
     attention.early.push_back({message, ready});
     return;
   }
-  const auto* stored = newest ? &attention.kv.write(message.slot, message.head, page_of(token))
+  const auto* stored = writes ? &attention.kv.write(message.slot, message.head, page_of(token))
                               : attention.kv.read(message.slot, message.head);
   if (stored == nullptr || stored->tokens < needed) {
-    if (newest) throw engine::ContractError{"K and V of a head arrived out of order"};
+    if (writes) throw engine::ContractError{"K and V of a head arrived out of order"};
     attention.early.push_back({message, ready});
     return;
   }
@@ -95,16 +110,16 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   const std::int64_t tokens = needed;
 
   Time k_start = std::max(ready, attention.k_free);
-  if (newest) {
+  if (writes) {
     if (attention.k_free > ready) kv_collisions_.add(ready, 1);
-    count(kv_core, Stage::qkv, phase, Component::kv_write, written_bits(head_));
+    count(kv_core, Stage::qkv, token.phase(), Component::kv_write, written_bits(head_));
     k_start += write_k_time(core_model_, head_);
   }
-  use_kv(kv_core, entry, tokens, k_start, phase, newest ? write_v_time(core_model_, head_) : Duration{});
+  use_kv(kv_core, entry, tokens, k_start, token, writes ? write_v_time(core_model_, head_) : Duration{});
 
   if (newest) {
     add_attention_partial(message, core_id, attention.v_free);
-    attend_early_queries(message.slot, message.head, core_id, k_start);
+    if (writes) attend_early_queries(message.slot, message.head, core_id, k_start);
     return;
   }
   Message done = message;
@@ -113,11 +128,41 @@ void DieProcess::attend(const Message& message, CoreId core_id, Time ready) {
   scheduler_->send_at(scheduler_->self(), attention.v_free, done);
 }
 
+/// K and V of a token whose query comes later, or never.
+void DieProcess::store_kv(const Message& message, CoreId core_id, Time ready) {
+  auto& kv_core = core(core_id);
+  auto& attention = *kv_core.attention;
+  attention.kv.write(message.slot, message.head, page_of(message.token()));
+  count(kv_core, Stage::qkv, message.token().phase(), Component::kv_write, written_bits(head_));
+  if (attention.k_free > ready) kv_collisions_.add(ready, 1);
+  attention.k_free = std::max(ready, attention.k_free) + write_k_time(core_model_, head_);
+  const Duration write_v = write_v_time(core_model_, head_);
+  const Time v_start = std::max(ready, attention.v_free);
+  attention.v_free = v_start + write_v;
+  ledger_.busy(v_start, kv_core.role.kv_block, Stage::projection, write_v);
+  kv_core.use.crossbars_busy += write_v;
+}
+
+/// Of a token of the encoder: queries for its sequence may be there already.
+void DieProcess::store_cross_kv(const Message& message, CoreId core_id, Time ready) {
+  store_kv(message, core_id, ready);
+  attend_early_queries(message.slot, message.head, core_id, ready);
+}
+
+/// Cross attention has no biases by distance.
+SfuWork DieProcess::weighing_work(std::int64_t tokens, const Token& token) const {
+  auto work = softmax_work(core_model_, head_, tokens);
+  if (plan_.model().position_buckets > 0 && !attends_across(token))
+    work += position_bias_work(core_model_, head_, tokens);
+  return work;
+}
+
 /// One query's score, which begins at `k_start`, softmax, and S x V with the writing of V before it; they end
 /// when the V crossbars are free.
 void DieProcess::use_kv(Core& kv_core, const KvCore::Entry& entry, std::int64_t tokens, Time k_start,
-                        Phase phase, Duration write_v) {
+                        const Token& token, Duration write_v) {
   auto& attention = *kv_core.attention;
+  const Phase phase = token.phase();
   const int block = kv_core.role.kv_block;
   const auto score = score_work(core_model_, head_, tokens, entry.k_rows);
   count(kv_core, Stage::score, phase, Component::mac, score.macs);
@@ -125,9 +170,8 @@ void DieProcess::use_kv(Core& kv_core, const KvCore::Entry& entry, std::int64_t 
   attention.k_free = k_start + score.time;
   ledger_.busy(k_start, block, Stage::score, score.time);
 
-  auto weighing = softmax_work(core_model_, head_, tokens);
-  if (plan_.model().position_buckets > 0) weighing += position_bias_work(core_model_, head_, tokens);
-  const Time softmax_done = use_sfu(kv_core, attention.k_free, weighing, block, Stage::softmax, phase);
+  const Time softmax_done =
+      use_sfu(kv_core, attention.k_free, weighing_work(tokens, token), block, Stage::softmax, phase);
 
   const auto values = values_work(core_model_, head_, tokens, entry.v_rows);
   count(kv_core, Stage::projection, phase, Component::mac, values.macs);
@@ -143,7 +187,8 @@ void DieProcess::use_kv(Core& kv_core, const KvCore::Entry& entry, std::int64_t 
 /// sum of its exponentials, by which it is rescaled.
 void DieProcess::add_attention_partial(const Message& message, CoreId core_id, Time at) {
   auto& kv_core = core(core_id);
-  const auto parts = static_cast<int>(cores_of_head(message.token(), message.head).size());
+  const auto parts =
+      static_cast<int>(cores_of_head(message.token(), message.head, kv_core.role.kv_block).size());
   const auto whole = kv_core.attention->partials.add(message.number, message.head, parts, at);
   if (!whole) return;
   Time done = *whole;
@@ -161,10 +206,14 @@ void DieProcess::head_done(const Message& message) {
   const auto& role = core(at_core(message)).role;
   Message output{.stage = Stage::projection, .head = message.head};
   output.set_token(message.token());
-  const int newest = cores_of_head(message.token(), message.head).back();
+  const int newest = cores_of_head(message.token(), message.head, role.kv_block).back();
   if (newest == role.kv_ring) {
+    const bool across = attends_across(message.token());
+    if (across) output.slot = static_cast<std::uint16_t>(own_entry(message.slot));
     output.cargo = Cargo::activations;
-    send(output, at_core(message), plan_.home_of_heads(role.kv_block), head_output_bytes(head_));
+    send(output, at_core(message),
+         across ? plan_.home_of_cross_heads(role.kv_block) : plan_.home_of_heads(role.kv_block),
+         head_output_bytes(head_));
     return;
   }
   output.cargo = Cargo::attention_partial;

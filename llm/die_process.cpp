@@ -13,14 +13,15 @@ using wafer::CoreId;
 using wafer::EnergyCounts;
 
 DieProcess::DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv,
-                       const Foresight& foresight, Duration control_latency, StationLog log,
-                       wafer::RecordWindow recorded)
+                       const KvController& encoder_kv, const Foresight& foresight, Duration control_latency,
+                       StationLog log, wafer::RecordWindow recorded)
     : plan_{plan},
       geometry_{plan.wafer().geometry},
       core_model_{plan.wafer().core},
       die_{die},
       head_{plan.head()},
       kv_{kv},
+      encoder_kv_{encoder_kv},
       foresight_{foresight},
       control_latency_{control_latency},
       ledger_{plan.blocks(), plan.wafer().energy},
@@ -44,7 +45,7 @@ engine::Channels DieProcess::channels() const {
   const auto& noc = plan_.wafer().noc;
   engine::Channels channels;
   // where cores fail, homes move and all dies answer the controllers
-  if (geometry_.die_of(plan_.stations().back().home) == die_ || !plan_.wafer().failures.empty())
+  if (plan_.ends_at(die_) || !plan_.wafer().failures.empty())
     channels.to.push_back({kControllerLp, control_latency_});
   for (const auto direction : wafer::kDirections) {
     const auto neighbour = geometry_.neighbour(die_, direction);

@@ -46,10 +46,12 @@ class DieProcess final : public Die {
   /// @param kv  the page tables of this rank's copy of the controllers. A die reads them when it handles an
   ///            event; the controllers have the lowest LP number, so it sees all control events up to its own
   ///            time on any rank.
+  /// @param encoder_kv  the same of the encoder's blocks; of an encoder alone it is `kv` again
   /// @param foresight  of this rank's region
   /// @param recorded   when sent packets are recorded
-  DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv, const Foresight& foresight,
-             engine::Duration control_latency, StationLog log, wafer::RecordWindow recorded);
+  DieProcess(const PipelinePlan& plan, wafer::DieId die, const KvController& kv,
+             const KvController& encoder_kv, const Foresight& foresight, engine::Duration control_latency,
+             StationLog log, wafer::RecordWindow recorded);
 
   engine::Channels channels() const override;
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override;
@@ -66,8 +68,9 @@ class DieProcess final : public Die {
   void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [plan, geometry, core_model, die, head, kv, foresight, control_latency, network, routers,
-           collisions, flits, ledger, log, cores, traffic, record, first_number, past_use, scheduler] = *this;
+    auto& [plan, geometry, core_model, die, head, kv, encoder_kv, foresight, control_latency, network,
+           routers, collisions, flits, ledger, log, cores, traffic, record, first_number, past_use,
+           scheduler] = *this;
     if constexpr (Archive::is_loading::value) take_roles();  // of the plan that the controllers came to
     if (network) archive&* network;
     if (routers) archive&* routers;
@@ -106,8 +109,8 @@ class DieProcess final : public Die {
     ReadyTokens ready;
     int credits = 0;
     std::optional<engine::Time> blocked_since;
-    Gather announcements;        ///< of tokens before an O station that calls queries
-    std::vector<Token> to_call;  ///< announced tokens, in their order
+    Gather announcements;        ///< by token and station
+    std::vector<Token> to_call;  ///< announced tokens, in their order, of O that calls queries
     int called = 0;              ///< tokens whose queries are called, and that are not launched yet
     StationUse use;
 
@@ -234,23 +237,42 @@ class DieProcess final : public Die {
   std::int32_t page_of(const Token& token) const {
     return static_cast<std::int32_t>(token.position) / kv_.page_tokens();
   }
-  KvController::RingCores cores_of_head(const Token& token, int head) const {
-    return kv_.cores_of_head(token.slot, head, static_cast<int>(token.position));
+  /// Of the KV cores of a block.
+  const KvController& kv_of(int block) const {
+    return is_encoder_block(plan_.model(), block) ? encoder_kv_ : kv_;
+  }
+  /// Whether a message is of a query for what an encoder gave; its `slot` is then a cross_entry.
+  static bool attends_across(const Token& token) {
+    return token.chain() == Chain::decoder && token.slot == cross_entry(token.slot);
+  }
+  /// The last position that a token attends to.
+  int last_position(const Token& token) const {
+    return attends_across(token) ? kv_.length(token.slot) - 1 : static_cast<int>(token.position);
+  }
+  KvController::RingCores cores_of_head(const Token& token, int head, int block) const {
+    return kv_of(block).cores_of_head(token.slot, head, last_position(token));
   }
   void gather_head_input(const Message& message, wafer::CoreId core, engine::Time tail);
   void attend(const Message& message, wafer::CoreId core, engine::Time ready);
   void attend_early_queries(std::uint16_t slot, std::uint16_t head, wafer::CoreId core, engine::Time written);
-  void use_kv(Core& core, const KvCore::Entry& stored, std::int64_t tokens, engine::Time from, Phase phase,
-              engine::Duration write_v);
+  void store_kv(const Message& message, wafer::CoreId core, engine::Time ready);
+  void store_cross_kv(const Message& message, wafer::CoreId core, engine::Time ready);
+  SfuWork weighing_work(std::int64_t tokens, const Token& token) const;
+  void use_kv(Core& core, const KvCore::Entry& stored, std::int64_t tokens, engine::Time from,
+              const Token& token, engine::Duration write_v);
   void add_attention_partial(const Message& message, wafer::CoreId core, engine::Time at);
   void head_done(const Message& message);
   bool is_newest(const Token& token, int head, wafer::CoreId core) const;
   static bool comes_early(const Message& message, const KvCore& kv, int needed);
+  bool is_of_cross_kv(const Message& message, wafer::CoreId core) const;
+  int senders_of_head_input(const Message& message, wafer::CoreId core) const;
 
   // attention in both directions
-  void announce(const Message& message, wafer::CoreId from, int qkv_station);
+  void announce(const Message& message, wafer::CoreId from, int station);
+  void announce_launch(const Station& station, const Token& token);
   void gather_announcement(const Message& message, wafer::CoreId core, engine::Time tail);
   void announced(const Message& message);
+  void end_encoding(Station& station, const Token& token);
   void call_queries(Station& station);
   void hold_query(const Message& message, wafer::CoreId core, engine::Time ready);
   void receive_call(const Message& message, wafer::CoreId core, engine::Time tail);
@@ -288,6 +310,7 @@ class DieProcess final : public Die {
   wafer::DieId die_;
   HeadShape head_;
   const KvController& kv_;
+  const KvController& encoder_kv_;
   const Foresight& foresight_;
   engine::Duration control_latency_;
   std::optional<wafer::DieNetwork> network_;  ///< at `packet` fidelity

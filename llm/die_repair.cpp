@@ -38,7 +38,7 @@ void DieProcess::flush(std::uint32_t first_number) {
 void DieProcess::empty(Station& station) const {
   station.gather.clear();
   station.normalising.clear();
-  station.ready.clear(first_number_);
+  station.ready.clear(std::max(first_number_, plan_.first_number(static_cast<std::size_t>(station.number))));
   station.credits = plan_.window();
   station.blocked_since.reset();
 }

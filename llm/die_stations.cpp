@@ -104,16 +104,22 @@ void DieProcess::launch(Station& station, const Token& token) {
 
 /// What a token took of the station's buffers can be another one's: whoever sends to the station hears of it.
 void DieProcess::free_room(Station& station, const Token& token) {
-  if (!station_plan(station).calls_queries) return return_credit(station, token);
-  --station.called;
-  call_queries(station);
+  const auto& plan = station_plan(station);
+  if (plan.calls_queries) {
+    --station.called;
+    call_queries(station);
+  } else if (!plan.begins_chain && station_plan(station.number - 1).announces()) {
+    announce_launch(station, token);
+  } else {
+    return_credit(station, token);
+  }
 }
 
 void DieProcess::return_credit(const Station& station, const Token& token) {
   const auto& plan = station_plan(station);
   Message credit{.cargo = Cargo::credit, .stage = plan.home_stage};
   credit.set_token(token);
-  const CoreId to = station.number == 0 ? geometry_.host_id() : station_plan(station.number - 1).home;
+  const CoreId to = plan.begins_chain ? geometry_.host_id() : station_plan(station.number - 1).home;
   send(credit, plan.home, to, 1);
 }
 

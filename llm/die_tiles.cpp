@@ -84,7 +84,7 @@ void DieProcess::tile_done(const Message& message) {
   if (tile.partial_waits) send_partial_sums(message);
   if (station.attends) {
     send_head_inputs(message, at_core(message), station, tile);
-    if (station.announces) announce(message, at_core(message), role.tile_station);
+    if (station.announces() && !tile.slices.empty()) announce(message, at_core(message), role.tile_station);
   } else {
     send_outputs(message, at_core(message), station, tile);
   }
@@ -107,9 +107,10 @@ void DieProcess::send_head_inputs(const Message& message, CoreId from, const Sta
   const auto& ring = plan_.ring(station.block);
   Message input{.cargo = Cargo::head_input, .stage = station.tile_stage};
   input.set_token(message.token());
+  if (station.attends_across()) input.slot = static_cast<std::uint16_t>(cross_entry(message.slot));
   for (const auto& slice : tile.slices) {
     input.head = static_cast<std::uint16_t>(slice.consumer);
-    const auto cores = cores_of_head(message.token(), slice.consumer);
+    const auto cores = cores_of_head(input.token(), slice.consumer, station.block);
     for (const int to : cores) {
       const int bytes =
           to == cores.back() ? slice.bytes : slice.q_bytes;  // K and V go where the newest tokens are
@@ -122,7 +123,7 @@ void DieProcess::send_head_inputs(const Message& message, CoreId from, const Sta
 void DieProcess::send_latent(const StationPlan& station, const Token& token) {
   Message latent{.cargo = Cargo::head_input, .stage = station.home_stage, .head = 0};
   latent.set_token(token);
-  const auto newest = static_cast<std::size_t>(cores_of_head(token, 0).back());
+  const auto newest = static_cast<std::size_t>(cores_of_head(token, 0, station.block).back());
   send(latent, station.home, plan_.ring(station.block)[newest], station.latent);
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include "engine/error.hpp"
 #include "llm/model_import.hpp"
@@ -107,12 +108,10 @@ void choose_stack(const Config& config, ModelDescription& model) {
   model.layers = 0;
 }
 
-/// What the importer reads and no die simulates.
-void check_is_simulated(const Config& config, const ModelDescription& model) {
-  if (model.encoder_layers == 0 || model.layers == 0) return;
-  throw setting_of_model(config).refusal(
-      fmt::format("model {}: cross attention is not simulated", model.name),
-      "model.stack = \"encoder\" simulates its encoder alone");
+/// Page tables of the encoder's blocks.
+KvController prompts_of_encoder(const Experiment& experiment) {
+  auto encoder_kv = experiment.make_encoder_kv_controller();
+  return encoder_kv ? *std::move(encoder_kv) : experiment.make_kv_controller();
 }
 
 /// What does not go with attention in both directions.
@@ -133,11 +132,35 @@ void check_encoder(const Config& config, const Experiment& experiment) {
       "\"token\"");
   refuse_if(experiment.plan->kv_ring().fragments() > 0, "serving.kv_fragments",
             "queries have no room in the buffers of weight cores", "false");
-  if (experiment.make_kv_controller().longest_sequence() == 0) {
+  if (prompts_of_encoder(experiment).longest_sequence() == 0) {
     throw config.at("wafer.core.input_buffer")
         .refusal(fmt::format("model {}: KV cores do not hold a page of queries for each head",
                              experiment.model.name),
                  "enlarge it");
+  }
+}
+
+/// What does not go with a decoder behind an encoder.
+void check_encoder_decoder(const Config& config, const Experiment& experiment) {
+  if (!is_encoder_decoder(experiment.model)) return;
+  constexpr int kMostRunning = (std::numeric_limits<decltype(Token::slot)>::max() + 1) / kEntriesOfSequence;
+  if (experiment.wafer.noc.fidelity == wafer::Fidelity::flit) {
+    throw config.at("wafer.noc.fidelity")
+        .refusal(fmt::format("model {}: an encoder-decoder is not simulated at this fidelity",
+                             experiment.model.name),
+                 "\"packet\"");
+  }
+  if (experiment.serving.static_kv) {
+    throw config.at("serving.kv")
+        .refusal(fmt::format("model {}: what a prompt and its outputs need is not known apart before",
+                             experiment.model.name),
+                 "\"dynamic\"");
+  }
+  if (experiment.serving.max_running > kMostRunning) {
+    throw config.at("serving.max_running")
+        .refusal(
+            fmt::format("model {}: each sequence has two entries in the page tables", experiment.model.name),
+            fmt::format("at most {}", kMostRunning));
   }
 }
 
@@ -160,7 +183,7 @@ Mapping map_model(const Config& config, const Experiment& experiment, const Tile
 /// The places of KV are alike in every block.
 KvCrossbars kv_crossbars_of(const Config& config, const TiledModel& tiled) {
   const auto which = read_kv_crossbars(config);
-  if (which == KvCrossbars::of_kv_cores || tiled.dense_blocks == 0) return which;
+  if (which == KvCrossbars::of_kv_cores || tiled.first_blocks == 0) return which;
   throw config.at("serving.kv_fragments")
       .refusal("the first blocks of this model leave other crossbars free than the rest", "false");
 }
@@ -218,10 +241,24 @@ void check_positions(const Config& config, const Experiment& experiment) {
                                positions)};
 }
 
+/// In the encoder's blocks: queries of a whole prompt wait there.
+void check_prompts_fit(const Config& config, const Experiment& experiment) {
+  if (!is_encoder_decoder(experiment.model)) return;
+  const auto most = prompts_of_encoder(experiment).longest_sequence();
+  const auto longest = experiment.summary.prompt.largest;
+  if (longest <= most) return;
+  throw InputError{source_of_lengths(config, experiment),
+                   fmt::format("a prompt has {} tokens, and K, V and queries of a block of the encoder never "
+                               "have room for more than {}",
+                               longest, most),
+                   "leave it out, shorten it, or enlarge the wafer or wafer.core.input_buffer"};
+}
+
 void check_requests_fit(const Config& config, const Experiment& experiment) {
   const auto kv = experiment.make_kv_controller();
   const auto longest = experiment.summary.longest_context;
-  const auto most = kv.longest_sequence();
+  const auto most = experiment.longest_request();
+  check_prompts_fit(config, experiment);
   check_positions(config, experiment);
   if (longest <= most) return check_reservation(config, experiment, kv);
   throw InputError{
@@ -236,6 +273,28 @@ void check_requests_fit(const Config& config, const Experiment& experiment) {
 
 }  // namespace
 
+/// The last output of a request does not enter again; behind an encoder a start token does.
+std::int64_t Experiment::tokens_to_process() const {
+  const bool all_enter = !serving.generates || serving.encodes;
+  return summary.prompt.total + summary.output.total -
+         (all_enter ? 0 : static_cast<std::int64_t>(summary.requests));
+}
+
+/// Behind an encoder, prompt and output have pages apart, so one of each head is not full more than
+/// elsewhere.
+std::int64_t Experiment::longest_request() const {
+  const auto longest = make_kv_controller().longest_sequence();
+  return is_encoder_decoder(model) ? longest - wafer.core.kv_block_columns : longest;
+}
+
+std::optional<KvController> Experiment::make_encoder_kv_controller() const {
+  if (!is_encoder_decoder(model)) return std::nullopt;
+  const int sequences = kEntriesOfSequence * serving.max_running;
+  return std::make_optional<KvController>(plan->pages_of_encoder_ring(), plan->kv_heads(),
+                                          wafer.core.kv_block_columns, sequences, 1, 0,
+                                          KvPlacing::whole_heads);
+}
+
 KvController Experiment::make_kv_controller() const {
   const int page_tokens = wafer.core.kv_block_columns;
   const int stretch_pages = std::max(1, serving.prefix_block_tokens / page_tokens);
@@ -243,7 +302,7 @@ KvController Experiment::make_kv_controller() const {
   return {whole ? plan->pages_of_encoder_ring() : plan->pages_of_ring(),
           plan->kv_heads(),
           page_tokens,
-          serving.max_running,
+          (is_encoder_decoder(model) ? kEntriesOfSequence : 1) * serving.max_running,
           stretch_pages,
           plan->kv_ring().fragments(),
           whole ? KvPlacing::whole_heads : KvPlacing::anywhere};
@@ -264,7 +323,6 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   experiment->recorded_packets = read_recorded_packets(config, experiment->wafer.noc.fidelity);
   experiment->control_latency = read_control_latency(config, experiment->wafer);
   const auto candidates = config.at("serving.candidates_per_core").as_int(1, 65536);
-  check_is_simulated(config, experiment->model);
   auto tiled =
       tile_model(experiment->model, experiment->wafer.core, static_cast<int>(candidates) * kCandidateBytes);
   auto mapping = map_model(config, *experiment, tiled);
@@ -278,6 +336,8 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
   check_requests_left(*experiment);
   experiment->serving = read_serving_options(config, experiment->workload, experiment->summary);
   experiment->serving.generates = !is_encoder_only(experiment->model);
+  experiment->serving.encodes = is_encoder_decoder(experiment->model);
+  check_encoder_decoder(config, *experiment);
   check_failures(config, *experiment);
   check_prefix_blocks(config, *experiment);
   check_requests_fit(config, *experiment);

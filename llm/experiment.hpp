@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,14 @@ struct Experiment {
   wafer::RecordWindow recorded_packets;
   std::unique_ptr<PipelinePlan> plan;
 
+  /// Page tables of the decoder's blocks; of an encoder alone, of its blocks.
   KvController make_kv_controller() const;
+  /// Of the encoder's blocks, where a decoder follows.
+  std::optional<KvController> make_encoder_kv_controller() const;
+  /// Tokens that enter the pipeline if none is computed again or cached.
+  std::int64_t tokens_to_process() const;
+  /// Tokens of prompt and output that one request may have.
+  std::int64_t longest_request() const;
 };
 
 /// Reads sections [wafer], [energy], [model], [mapping], [workload] and [serving], maps the model onto the

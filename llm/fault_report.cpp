@@ -24,13 +24,13 @@ class Flows {
   explicit Flows(const PipelinePlan& plan) : geometry_{plan.wafer().geometry} {
     const CoreId host = geometry_.core_at(plan.wafer().noc.host);
     const auto& stations = plan.stations();
-    add({&host, 1}, {&stations.front().home, 1});
     add({&host, 1}, {&stations.back().home, 1});
     for (std::size_t i = 0; i < stations.size(); ++i) {
       const auto& station = stations[i];
       const std::span home{&station.home, 1};
       add(home, *station.cores);
-      add(home, {i == 0 ? &host : &stations[i - 1].home, 1});  // credits
+      if (station.begins_chain) add({&host, 1}, home);
+      add(home, {station.begins_chain ? &host : &stations[i - 1].home, 1});  // credits
       if (station.passes_on > 0) add(home, {&stations[i + 1].home, 1});
       if (station.residual_to > 0)
         add(home, {&stations[i + static_cast<std::size_t>(station.residual_to)].home, 1});
@@ -39,13 +39,16 @@ class Flows {
         add(*station.cores, {&host, 1});
         continue;
       }
-      const std::span next{&stations[i + 1].home, 1};
+      const std::span next{&stations[station.ends_chain ? i : i + 1].home, 1};  // or its announcements
+      if (station.announces()) add(*station.cores, next);
+      if (station.calls_queries) add(home, plan.ring(station.block));
       if (!station.attends) {
         add(*station.cores, next);
         continue;
       }
       const auto& ring = plan.ring(station.block);
       add(*station.cores, ring);  // the home core, which has a latent vector for them, is one of these
+      if (station.matrix == Matrix::cross_kv) continue;
       add(ring, ring);
       add(ring, next);
     }

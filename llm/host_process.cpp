@@ -15,7 +15,7 @@ HostProcess::HostProcess(const PipelinePlan& plan, const Foresight& foresight, D
     : plan_{plan},
       foresight_{foresight},
       control_latency_{control_latency},
-      credits_{plan.window()},
+      entries_{Entry{.credits = plan.window()}, Entry{.credits = plan.window()}},
       lm_head_senders_{plan.tiled().lm_head.senders()},
       packets_of_message_{plan.wafer().noc.fidelity == wafer::Fidelity::stage ? lm_head_senders_ : 1} {}
 
@@ -32,8 +32,8 @@ void HostProcess::handle(const engine::Event& event, Scheduler& scheduler) {
   if (is_stale(message)) return;
   switch (message.kind) {
     case MessageKind::issue:
-      waiting_.push_back(message.token());
-      look_up_next(scheduler);
+      entry(message.token().chain()).waiting.push_back(message.token());
+      look_up_next(entry(message.token().chain()), scheduler);
       break;
     case MessageKind::inject:
       inject(message, scheduler);
@@ -55,18 +55,19 @@ void HostProcess::handle(const engine::Event& event, Scheduler& scheduler) {
   }
 }
 
-void HostProcess::look_up_next(Scheduler& scheduler) {
-  while (!waiting_.empty() && credits_ >= plan_.credits_for(waiting_.front())) {
-    --credits_;
+void HostProcess::look_up_next(Entry& entry, Scheduler& scheduler) {
+  while (!entry.waiting.empty() && entry.credits >= plan_.credits_for(entry.waiting.front())) {
+    --entry.credits;
     Message message{.kind = MessageKind::inject, .cargo = Cargo::activations, .stage = Stage::host};
-    message.set_token(waiting_.front());
-    waiting_.pop_front();
+    message.set_token(entry.waiting.front());
+    entry.waiting.pop_front();
     scheduler.send(scheduler.self(), plan_.wafer().host.embedding_latency, message);
   }
 }
 
 void HostProcess::inject(const Message& message, Scheduler& scheduler) {
-  send(message, plan_.stations().front().home, plan_.wafer().noc.flits(plan_.model().hidden_size), scheduler);
+  const auto home = plan_.entry(message.token().chain()).home;
+  send(message, home, plan_.wafer().noc.flits(plan_.model().hidden_size), scheduler);
   tell_controllers(message, MessageKind::entered, scheduler);
 }
 
@@ -89,8 +90,9 @@ void HostProcess::send(Message message, wafer::CoreId to, int flits, Scheduler& 
 void HostProcess::receive(const Message& message, Scheduler& scheduler) {
   if (message.cargo == Cargo::credit) {
     traffic_.received(message.flits);
-    ++credits_;
-    look_up_next(scheduler);
+    auto& chain = entry(message.token().chain());
+    ++chain.credits;
+    look_up_next(chain, scheduler);
     return;
   }
   traffic_.received(message.flits, packets_of_message_);
@@ -129,9 +131,8 @@ bool HostProcess::is_stale(const Message& message) {
 
 void HostProcess::flush(std::uint32_t first_number, Scheduler& scheduler) {
   first_number_ = first_number;
-  waiting_.clear();
+  for (auto& entry : entries_) entry = {.credits = plan_.window()};
   candidates_.clear();
-  credits_ = plan_.window();
   const auto& noc = plan_.wafer().noc;
   const Time quiet = std::max(scheduler.now(), link_free_ + noc.wire_latency + noc.die_crossing_latency);
   scheduler.send_at(kControllerLp, quiet + control_latency_, Message{.kind = MessageKind::ready});

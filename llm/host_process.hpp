@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 
@@ -37,15 +38,28 @@ class HostProcess final : public engine::LogicalProcess {
   void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [plan, foresight, control_latency, waiting, credits, lm_head_senders, packets_of_message, link_free,
+    auto& [plan, foresight, control_latency, entries, lm_head_senders, packets_of_message, link_free,
            candidates, traffic, first_number] = *this;
-    engine::archive_fields(archive, waiting, credits, link_free, candidates, traffic, first_number);
+    engine::archive_fields(archive, entries, link_free, candidates, traffic, first_number);
   }
 
   const Traffic& traffic() const { return traffic_; }
 
  private:
-  void look_up_next(engine::Scheduler& scheduler);
+  /// What waits to enter a chain, and the credits of its first station.
+  struct Entry {
+    std::deque<Token> waiting{};
+    int credits = 0;
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [tokens, free] = *this;
+      engine::archive_fields(archive, tokens, free);
+    }
+  };
+
+  Entry& entry(Chain chain) { return entries_[static_cast<std::size_t>(chain)]; }
+  void look_up_next(Entry& entry, engine::Scheduler& scheduler);
   void inject(const Message& message, engine::Scheduler& scheduler);
   void receive(const Message& message, engine::Scheduler& scheduler);
   void sample(const Message& message, engine::Scheduler& scheduler);
@@ -58,8 +72,7 @@ class HostProcess final : public engine::LogicalProcess {
   const PipelinePlan& plan_;
   const Foresight& foresight_;
   engine::Duration control_latency_;
-  std::deque<Token> waiting_;
-  int credits_;
+  std::array<Entry, kChainCount> entries_;
   int lm_head_senders_;
   int packets_of_message_;  ///< with candidates: all of a token, at `stage` fidelity
   engine::Time link_free_{};

@@ -55,6 +55,7 @@ class KvController {
                int stretch_pages = 1, int fragments = 0, KvPlacing placing = KvPlacing::anywhere);
 
   int page_tokens() const { return page_tokens_; }
+  int sequences() const { return static_cast<int>(sequences_.size()); }
   /// Pages of all heads that `tokens` tokens of one sequence take.
   std::int64_t pages_for(std::int64_t tokens) const {
     return heads_ * ((tokens + page_tokens_ - 1) / page_tokens_);

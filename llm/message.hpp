@@ -12,6 +12,26 @@
 
 namespace ouro::llm {
 
+/// Stations that a token passes one after another. A model has one chain of them; an encoder-decoder has two,
+/// each with an order of its own: that of the encoder, which prompts pass, and that of the decoder.
+enum class Chain : std::uint8_t { first, decoder };
+inline constexpr std::size_t kChainCount = 2;
+
+/// The numbers of an encoder-decoder's decoded tokens begin here, so that a number tells the chain.
+inline constexpr std::uint32_t kFirstOfDecoder = std::uint32_t{1} << 31;
+
+/// A sequence of an encoder-decoder has two entries in the KV memory of the decoder's blocks: `slot`, an even
+/// number, for its own tokens, and this one for those of the encoder, which cross attention attends to.
+inline constexpr int kEntriesOfSequence = 2;
+inline constexpr int cross_entry(int slot) {
+  return slot | 1;
+}
+
+/// The other one of the two.
+inline constexpr int own_entry(int slot) {
+  return slot & ~1;
+}
+
 /// One token on its way through the pipeline.
 struct Token {
   static constexpr std::uint8_t kSampled = 1;      ///< flag: its logits give the sequence's next token
@@ -20,11 +40,12 @@ struct Token {
   static constexpr std::uint8_t kFollows = 8;      ///< flag: not the first of a batch that moves as a whole
   static constexpr std::uint8_t kIsFollowed = 16;  ///< flag: not the last of it
 
-  std::uint32_t number = 0;    ///< consecutive over all sequences, in the order of entering the pipeline
+  std::uint32_t number = 0;    ///< consecutive in its chain over all sequences, in the order of entering
   std::uint32_t position = 0;  ///< in its sequence
-  std::uint16_t slot = 0;      ///< of its sequence
+  std::uint16_t slot = 0;      ///< of its sequence; in what a KV core gets, the entry that it concerns
   std::uint8_t flags = 0;
 
+  Chain chain() const { return number < kFirstOfDecoder ? Chain::first : Chain::decoder; }
   bool sampled() const { return (flags & kSampled) != 0; }
   /// The first of its sequence that enters the pipeline.
   bool begins() const { return position == 0 || (flags & kResumes) != 0; }
@@ -49,7 +70,7 @@ enum class MessageKind : std::uint8_t {
   tile_done,      ///< a tile's outputs are complete
   station_ready,  ///< a station has normalised or gathered a token
   head_done,      ///< a KV core has the output of a head
-  announced,      ///< q, k and v of a token have left their tiles
+  announced,      ///< what the tiles of `station` make of a token has left them
   credit,         ///< a station may launch one more token
   release,        ///< the KV of a sequence is given back
   // to the host interface
@@ -91,7 +112,7 @@ enum class Cargo : std::uint8_t {
   attention_partial,  ///< output, maximum and sum of a part of a head, for the KV core of its newest tokens
   partial_sum,        ///< 32-bit sums for the next tile
   credit,             ///< for a station or the host
-  announcement,       ///< q, k and v of a token have left a tile, for the home core of O
+  announcement,       ///< what a tile of `station` makes of a token has left it, for the next home core
   call,               ///< a station has room for the output of a token's head, for a KV core
   candidates,         ///< best logits of an LM head core, for the host
   weights,            ///< of a crossbar, for a core that takes over from another

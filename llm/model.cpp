@@ -58,6 +58,10 @@ bool is_encoder_only(const ModelDescription& model) {
   return model.layers == 0;
 }
 
+bool is_encoder_decoder(const ModelDescription& model) {
+  return model.encoder_layers > 0 && model.layers > 0;
+}
+
 int query_width(const ModelDescription& model) {
   return model.attention_heads * model.head_dim;
 }

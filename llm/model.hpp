@@ -76,6 +76,8 @@ bool has_cross_attention(const ModelDescription& model, int block);
 bool has_experts(const ModelDescription& model, int block);
 /// Gives no tokens: a request is its prompt.
 bool is_encoder_only(const ModelDescription& model);
+/// Prompts go through the encoder, and the decoder's tokens attend to what it gives.
+bool is_encoder_decoder(const ModelDescription& model);
 
 int query_width(const ModelDescription& model);
 int kv_width(const ModelDescription& model);

@@ -37,6 +37,9 @@ int stations_of_attention(const ModelDescription& model) {
   return model.latent.query_rank > 0 ? 5 : 4;
 }
 
+/// And behind it, those of cross attention.
+constexpr int kStationsOfCrossAttention = 2;
+
 /// How far behind the first station of the FFN the block ends.
 int stations_of_ffn(const ModelDescription& model, int block) {
   return has_experts(model, block) ? 3 : 2;
@@ -71,6 +74,8 @@ PipelinePlan::PipelinePlan(const wafer::WaferModel& wafer, const ModelDescriptio
   for (int head = 0; head < kv_heads(); ++head) {
     head_input_senders_.push_back(senders.senders_to(head) + latent);
     query_senders_.push_back(senders.query_senders_to(head));
+    cross_kv_senders_.push_back(tiled_.of(Matrix::cross_kv).senders_to(head));
+    cross_query_senders_.push_back(tiled_.of(Matrix::cross_query).senders_to(head));
   }
   check_packets();
   find_window();
@@ -91,7 +96,12 @@ void PipelinePlan::remap(Mapping mapping) {
 /// Stations and roles as the mapping says.
 void PipelinePlan::lay_out() {
   stations_.clear();
-  for (int block = 0; block < blocks(); ++block) add_block(block);
+  const bool two_chains = is_encoder_decoder(model_);
+  const int first_of_second = two_chains ? model_.encoder_layers : blocks();
+  for (int block = 0; block < first_of_second; ++block) add_block(block);
+  for (int block = first_of_second; block < blocks(); ++block) add_cross_kv(block);
+  first_of_decoder_ = stations_.size();
+  for (int block = first_of_second; block < blocks(); ++block) add_block(block);
   const int last = blocks() - 1;
   add_station({.group = &tiled_.lm_head,
                .cores = &mapping_.lm_head,
@@ -103,8 +113,18 @@ void PipelinePlan::lay_out() {
                .expected_packets = tiled_.of(last, Matrix::down).senders() + 1,
                .home_stage = Stage::head,
                .tile_stage = Stage::head});
+  stations_.front().begins_chain = stations_.back().ends_chain = true;
+  if (two_chains) stations_[first_of_decoder_].begins_chain = true;
+  if (two_chains) stations_[first_of_decoder_ - 1].ends_chain = true;
+  if (!two_chains) first_of_decoder_ = stations_.size();
   assign_roles();
   time_stations();
+}
+
+bool PipelinePlan::ends_at(wafer::DieId die) const {
+  return std::any_of(stations_.begin(), stations_.end(), [&](const StationPlan& station) {
+    return station.ends_chain && wafer_.geometry.die_of(station.home) == die;
+  });
 }
 
 StationPlan PipelinePlan::station_of(int block, Matrix matrix) const {
@@ -116,7 +136,7 @@ StationPlan PipelinePlan::station_of(int block, Matrix matrix) const {
 }
 
 void PipelinePlan::add_block(int block) {
-  const bool first = block == 0;
+  const bool first = block == 0 || (is_encoder_decoder(model_) && block == model_.encoder_layers);
   auto qkv = station_of(block, Matrix::qkv);
   qkv.residual_from = first ? 0 : stations_of_ffn(model_, block - 1);
   qkv.residual_to = stations_of_attention(model_);
@@ -126,7 +146,7 @@ void PipelinePlan::add_block(int block) {
   qkv.expected_packets = first ? 1 : tiled_.of(block - 1, Matrix::down).senders() + 1;
   qkv.home_stage = Stage::layer_norm;
   qkv.tile_stage = Stage::qkv;
-  qkv.announces = is_encoder_block(model_, block);
+  if (is_encoder_block(model_, block)) qkv.announcements = qkv.group->senders();
   add_station(std::move(qkv));
   if (is_latent(model_)) add_latent_attention(block);
 
@@ -135,7 +155,41 @@ void PipelinePlan::add_block(int block) {
   output.home_stage = output.tile_stage = Stage::projection;
   output.calls_queries = is_encoder_block(model_, block);
   add_station(std::move(output));
+  if (has_cross_attention(model_, block)) add_cross_attention(block);
   add_ffn(block);
+}
+
+/// The encoder's outputs, normalised at the first of these stations, go from one to the next.
+void PipelinePlan::add_cross_kv(int block) {
+  const bool first = block == model_.encoder_layers;
+  const bool last = block + 1 == blocks();
+  auto kept = station_of(block, Matrix::cross_kv);
+  kept.residual_from = first ? stations_of_ffn(model_, block - 1) : 0;
+  kept.normalises = first;
+  kept.attends = true;
+  kept.passes_on = last ? 0 : model_.hidden_size;
+  kept.expected_packets = first ? tiled_.of(block - 1, Matrix::down).senders() + 1 : 1;
+  kept.announcements = kept.group->senders() + (last ? 0 : 1);  // and the next station sends the vector on
+  kept.home_stage = first ? Stage::layer_norm : Stage::qkv;
+  kept.tile_stage = Stage::qkv;
+  add_station(std::move(kept));
+}
+
+void PipelinePlan::add_cross_attention(int block) {
+  auto query = station_of(block, Matrix::cross_query);
+  query.residual_from = stations_of_attention(model_);
+  query.residual_to = kStationsOfCrossAttention;
+  query.normalises = true;
+  query.attends = true;
+  query.expected_packets = tiled_.of(Matrix::output).senders() + 1;
+  query.home_stage = Stage::layer_norm;
+  query.tile_stage = Stage::qkv;
+  add_station(std::move(query));
+
+  auto output = station_of(block, Matrix::cross_output);
+  output.expected_packets = kv_heads();
+  output.home_stage = output.tile_stage = Stage::projection;
+  add_station(std::move(output));
 }
 
 /// The compressed vectors of queries, of keys and values are gathered and normalised where they are used. The
@@ -169,11 +223,12 @@ void PipelinePlan::add_latent_attention(int block) {
 void PipelinePlan::add_ffn(int block) {
   const bool routed = has_experts(model_, block);
   auto first = station_of(block, routed ? Matrix::router : Matrix::gate_up);
-  first.residual_from = stations_of_attention(model_);
+  const bool crosses = has_cross_attention(model_, block);
+  first.residual_from = crosses ? kStationsOfCrossAttention : stations_of_attention(model_);
   first.residual_to = stations_of_ffn(model_, block);
   first.passes_on = routed ? model_.hidden_size : 0;
   first.normalises = true;
-  first.expected_packets = tiled_.of(Matrix::output).senders() + 1;
+  first.expected_packets = tiled_.of(crosses ? Matrix::cross_output : Matrix::output).senders() + 1;
   first.home_stage = first.tile_stage = Stage::ffn;
   add_station(std::move(first));
   if (routed) {
@@ -287,8 +342,9 @@ void PipelinePlan::time_stations() {
 
 /// Of what the tiles before send to a station's home core.
 std::int64_t PipelinePlan::gather_flits(std::size_t number) const {
-  if (number == 0) return wafer_.noc.flits(model_.hidden_size);
+  if (stations_[number].begins_chain) return wafer_.noc.flits(model_.hidden_size);
   const auto& before = stations_[number - 1];
+  if (before.matrix == Matrix::cross_kv) return wafer_.noc.flits(before.passes_on);
   if (before.attends) {
     return std::int64_t{kv_heads()} * wafer_.noc.flits(head_output_bytes(head()));
   }

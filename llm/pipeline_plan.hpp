@@ -20,15 +20,17 @@ namespace ouro::llm {
 
 /// A home core in the chain that every token passes: four stations a block (QKV, O, gate and up, down), with
 /// experts one more (the router before gate and up), with latent attention two or three more (the queries of
-/// their compressed vector, the matrices of the heads before and behind attention), one for the LM head. A
-/// station gathers a token's vector, normalises it where the model says so, and multicasts it to the tiles of
-/// its group of matrices, whose outputs go on to the next station.
+/// their compressed vector, the matrices of the heads before and behind attention), with cross attention two
+/// more (its queries, its O), one for the LM head. A station gathers a token's vector, normalises it where
+/// the model says so, and multicasts it to the tiles of its group of matrices, whose outputs go on to the
+/// next station. Of an encoder-decoder the stations of the encoder's chain are first: those of its blocks,
+/// and one for K and V of each block's cross attention, through which the encoder's outputs pass.
 struct StationPlan {
   wafer::CoreId home{};
   const TiledGroup* group = nullptr;                  ///< what its tiles compute
   const std::vector<wafer::CoreId>* cores = nullptr;  ///< of its tiles
   int block = 0;                                      ///< number of blocks for the LM head
-  Matrix matrix = Matrix::qkv;                        ///< meaningless for the LM head
+  Matrix matrix = Matrix::qkv;                        ///< meaningless for the LM head, which has this
   bool is_lm_head = false;
   int residual_from = 0;  ///< stations back, the one whose residual is added here; 0 for none
   int residual_to = 0;    ///< stations ahead, the one that adds the vector again; 0 for none
@@ -37,10 +39,14 @@ struct StationPlan {
   std::int64_t latent = 0;  ///< bytes of a latent vector that is gathered here beside the other
   bool attends = false;     ///< what its tiles make goes to KV cores, and its latent vector, too
   bool normalises = false;
-  bool combines = false;                 ///< the outputs of the experts of the station before
-  bool routes = false;                   ///< chooses the experts
-  bool announces = false;                ///< QKV, where attention goes in both directions
-  bool calls_queries = false;            ///< the O station after it
+  bool combines = false;  ///< the outputs of the experts of the station before
+  bool routes = false;    ///< chooses the experts
+  /// Tiles that make K and V for queries that come later: the station's credits come back when they have
+  /// announced a token, so many parts of it, to the next station, or at the end of a chain to this one.
+  int announcements = 0;
+  bool calls_queries = false;  ///< O behind attention in both directions
+  bool begins_chain = false;
+  bool ends_chain = false;
   int expected_packets = 0;              ///< until a token is complete here, with the residual
   Stage home_stage = Stage::layer_norm;  ///< of gathering and normalising
   Stage tile_stage = Stage::qkv;         ///< of its tiles
@@ -53,6 +59,9 @@ struct StationPlan {
   std::size_t trees_at_once() const {
     return trees.size() / static_cast<std::size_t>(std::max(group->experts, 1));
   }
+  bool announces() const { return announcements > 0; }
+  /// Whose tiles make queries, or K and V, of cross attention.
+  bool attends_across() const { return matrix == Matrix::cross_query || matrix == Matrix::cross_kv; }
   /// Vectors that a token has here: those of its experts in front of their down matrices.
   int vectors() const { return group->experts > 0 && matrix == Matrix::down ? group->active : 1; }
   /// Of a token in the home core's buffer: what it gathers, and the residual that it adds.
@@ -107,6 +116,16 @@ class PipelinePlan {
   wafer::DieId die_of_home(std::size_t station) const {
     return wafer_.geometry.die_of(stations_[station].home);
   }
+  /// The first station of a chain.
+  const StationPlan& entry(Chain chain) const {
+    return chain == Chain::first ? stations_.front() : stations_[first_of_decoder_];
+  }
+  /// Number of the first token that a station gets.
+  std::uint32_t first_number(std::size_t station) const {
+    return station < first_of_decoder_ ? 0 : kFirstOfDecoder;
+  }
+  /// Whether tokens leave the pipeline at this die.
+  bool ends_at(wafer::DieId die) const;
   const CoreRole& role(wafer::CoreId core) const { return roles_[core.value()]; }
   /// Geometry::index_in_die, without its divisions.
   std::size_t index_in_die(wafer::CoreId core) const { return index_in_die_[core.value()]; }
@@ -134,11 +153,14 @@ class PipelinePlan {
   /// Tiles that send something of a KV head, and tiles that send queries for it.
   int head_input_senders(int head) const { return head_input_senders_[static_cast<std::size_t>(head)]; }
   int query_senders(int head) const { return query_senders_[static_cast<std::size_t>(head)]; }
+  /// The same of cross attention: of K and V, and of queries.
+  int cross_kv_senders(int head) const { return cross_kv_senders_[static_cast<std::size_t>(head)]; }
+  int cross_query_senders(int head) const { return cross_query_senders_[static_cast<std::size_t>(head)]; }
   /// The home core that gathers what the heads of a block give.
   wafer::CoreId home_of_heads(int block) const {
-    const auto matrix = model_.latent.kv_rank > 0 ? Matrix::head_value : Matrix::output;
-    return mapping_.blocks[static_cast<std::size_t>(block)].tiles[static_cast<std::size_t>(matrix)].front();
+    return home_of(block, model_.latent.kv_rank > 0 ? Matrix::head_value : Matrix::output);
   }
+  wafer::CoreId home_of_cross_heads(int block) const { return home_of(block, Matrix::cross_output); }
   int kv_heads() const { return kv_shape(model_).heads; }
   /// What a KV core keeps of a head, and asks of it.
   const HeadShape& head() const { return head_; }
@@ -146,10 +168,15 @@ class PipelinePlan {
  private:
   void lay_out();
   void add_block(int block);
+  void add_cross_kv(int block);
+  void add_cross_attention(int block);
   void add_latent_attention(int block);
   void add_ffn(int block);
   StationPlan station_of(int block, Matrix matrix) const;
   void add_station(StationPlan station);
+  wafer::CoreId home_of(int block, Matrix matrix) const {
+    return mapping_.blocks[static_cast<std::size_t>(block)].tiles[static_cast<std::size_t>(matrix)].front();
+  }
   void assign_roles();
   void check_packets() const;
   void time_stations();
@@ -164,10 +191,13 @@ class PipelinePlan {
   KvRing ring_;
   ExpertRouting routing_;
   std::vector<StationPlan> stations_;
+  std::size_t first_of_decoder_ = 0;  // station; behind the last one where there is one chain
   std::vector<CoreRole> roles_;
   std::vector<std::uint16_t> index_in_die_;
   std::vector<int> head_input_senders_;
   std::vector<int> query_senders_;
+  std::vector<int> cross_kv_senders_;
+  std::vector<int> cross_query_senders_;
   Pipelining pipelining_;
   int window_ = 0;
   Buffer tightest_buffer_ = Buffer::input;

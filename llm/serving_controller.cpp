@@ -14,19 +14,22 @@ using engine::Scheduler;
 using engine::Time;
 
 ServingController::ServingController(const ServingOptions& options, KvController kv,
+                                     std::optional<KvController> encoder_kv,
                                      std::unique_ptr<RequestSource> source, int dies,
                                      const Foresight& foresight, FaultRecovery recovery,
                                      const WorkloadSummary& work)
     : options_{options},
       kv_{std::move(kv)},
+      encoder_kv_{std::move(encoder_kv)},
       waiting_{std::move(source), options.load},
       dies_{dies},
       foresight_{foresight},
       recovery_{std::move(recovery)},
       requests_{static_cast<std::int64_t>(work.requests)},
       longest_context_{work.longest_context},
-      sequences_(static_cast<std::size_t>(options.max_running)) {
-  for (int slot = options.max_running - 1; slot >= 0; --slot) unused_slots_.push_back(slot);
+      sequences_(static_cast<std::size_t>(kv_.sequences())) {
+  const int entries_of_sequence = options.encodes ? kEntriesOfSequence : 1;
+  for (int i = options.max_running - 1; i >= 0; --i) unused_slots_.push_back(i * entries_of_sequence);
 }
 
 void ServingController::start(Scheduler& scheduler) {
@@ -41,7 +44,7 @@ void ServingController::handle(const engine::Event& event, Scheduler& scheduler)
       waiting_.arrive(scheduler);
       break;
     case MessageKind::entered:
-      if (!recovery_.is_stale(message)) --at_host_;
+      if (!recovery_.is_stale(message)) --entry(message.token().chain()).at_host;
       break;
     case MessageKind::retired:
       if (!recovery_.is_stale(message)) retire(message, scheduler);
@@ -64,6 +67,7 @@ void ServingController::handle(const engine::Event& event, Scheduler& scheduler)
   timelines_.kv_pages_used.add(scheduler.now(), kv_.pages_used());
   timelines_.kv_tokens_held.add(scheduler.now(), kv_tokens_held_);
   if (options_.prefix_cache) timelines_.kv_pages_cached.add(scheduler.now(), kv_.pages_cached());
+  if (encoder_kv_) timelines_.encoder_pages_used.add(scheduler.now(), encoder_kv_->pages_used());
   timelines_.kv_tokens_unused.add(scheduler.now(), kv_.tokens_that_fit(kv_.pages_used()) - kv_tokens_held_);
 }
 
@@ -75,10 +79,10 @@ void ServingController::admit(Scheduler& scheduler) {
         (waiting == nullptr || preempted_.front().record.request.priority <= waiting->priority);
     if (!again && waiting == nullptr) return;
     const auto& request = again ? preempted_.front().record.request : *waiting;
-    const auto known = request.prompt_tokens + (again ? preempted_.front().generated : 0);
+    const auto demand = demand_of(request, again ? preempted_.front().generated : 0);
     find_keys(request);
-    if (!fits(known)) {
-      if (!preempt_later_class(request, known, scheduler)) return;
+    if (!fits(demand)) {
+      if (!preempt_later_class(request, demand, scheduler)) return;
     } else if (again) {
       auto next = std::move(preempted_.front());
       preempted_.pop_front();
@@ -91,15 +95,21 @@ void ServingController::admit(Scheduler& scheduler) {
   }
 }
 
+/// Behind an encoder a sequence begins with a start token.
+ServingController::Demand ServingController::demand_of(const Request& request, std::int32_t generated) const {
+  if (options_.encodes) return {1 + generated, request.prompt_tokens};
+  return {request.prompt_tokens + generated, 0};
+}
+
 std::int64_t ServingController::tokens_to_admit(std::int32_t known) const {
   return options_.static_kv ? options_.reserved_context : known;
 }
 
-std::int64_t ServingController::pages_to_admit(std::int32_t known) const {
+std::int64_t ServingController::pages_to_admit(const Demand& demand) const {
   if (options_.static_kv) return kv_.pages_for(options_.reserved_context);
-  const auto cached = cached_keys(known);
-  return kv_.pages_for(known) - static_cast<std::int64_t>(cached.size()) * kv_.pages_of_stretch() +
-         kv_.available_pages_of(cached);
+  const auto cached = cached_keys(demand.known);
+  return kv_.pages_for(demand.known) + kv_.pages_for(demand.encoded) -
+         static_cast<std::int64_t>(cached.size()) * kv_.pages_of_stretch() + kv_.available_pages_of(cached);
 }
 
 std::int64_t ServingController::pages_to_leave() const {
@@ -107,27 +117,42 @@ std::int64_t ServingController::pages_to_leave() const {
   return static_cast<std::int64_t>(options_.admission_threshold * static_cast<double>(kv_.pages_total()));
 }
 
-bool ServingController::fits(std::int32_t known) const {
+bool ServingController::fits(const Demand& demand) const {
   if (unused_slots_.empty()) return false;
-  if (!options_.generates) return kv_.has_room_for(tokens_to_admit(known));
-  return kv_.pages_available() - pages_to_admit(known) >= pages_to_leave();
+  if (!options_.generates) return kv_.has_room_for(tokens_to_admit(demand.known));
+  if (encoder_kv_ && !encoder_kv_->has_room_for(demand.encoded)) return false;
+  return kv_.pages_available() - pages_to_admit(demand) >= pages_to_leave();
 }
 
 void ServingController::open_sequence(RequestRecord record, std::int32_t generated, Scheduler& scheduler) {
-  const std::int32_t known = record.request.prompt_tokens + generated;
+  const auto [known, encoded] = demand_of(record.request, generated);
   const int slot = unused_slots_.back();
   unused_slots_.pop_back();
   const auto request = record.request.index;
+  const bool begins_to_decode = options_.encodes && generated == 0;
   at(slot) = {.record = std::move(record),
               .generated = generated,
               .known = known,
-              .prefill_until = known,
+              .to_encode = encoded,
+              .in_encoder = encoded,
+              .prefill_until = begins_to_decode ? 0 : known,
               .keys = keys_};
   kv_.open(slot, request, options_.generates ? 0 : known);
   adopt_cached(slot, cached_keys(known), scheduler);
   grow(slot, tokens_to_admit(known), scheduler);
+  if (options_.encodes) open_encoding(slot);
   running_.push_back(slot);
   wait_to_prefill(slot);
+}
+
+/// The pages of its prompt, in the decoder's blocks and in the encoder's.
+void ServingController::open_encoding(int slot) {
+  const auto& request = at(slot).record.request;
+  const int cross = cross_entry(slot);
+  kv_.open(cross, request.index, request.prompt_tokens);
+  encoder_kv_->open(slot, request.index, request.prompt_tokens);
+  if (!kv_.grow(cross, request.prompt_tokens) || !encoder_kv_->grow(slot, request.prompt_tokens))
+    throw engine::ContractError{"a prompt was admitted without room for it"};
 }
 
 // ---- the prefix cache
@@ -204,20 +229,22 @@ void ServingController::tell_dies(const Message& message, Scheduler& scheduler) 
 // ---- who gives way
 // -------------------------------------------------------------------------------------------------
 
-bool ServingController::preempt_later_class(const Request& request, std::int32_t known,
+bool ServingController::preempt_later_class(const Request& request, const Demand& demand,
                                             Scheduler& scheduler) {
   if (!options_.generates) return false;  // tokens that wait for the rest of their sequence never leave
+  if (encoder_kv_ && !encoder_kv_->has_room_for(demand.encoded))
+    return false;  // prompts before it leave soon
   if (running_.empty() || class_of(victim()) <= request.priority) return false;
   auto pages = kv_.pages_available();
   bool all = true;
   for (const int slot : running_) {
     if (class_of(slot) > request.priority) {
-      pages += kv_.pages_owned(slot);
+      pages += kv_.pages_owned(slot) + (options_.encodes ? kv_.pages_owned(cross_entry(slot)) : 0);
     } else {
       all = false;
     }
   }
-  if (pages - pages_to_admit(known) < (all ? 0 : pages_to_leave())) return false;
+  if (pages - pages_to_admit(demand) < (all ? 0 : pages_to_leave())) return false;
   preempt(victim(), scheduler);
   return true;
 }
@@ -239,7 +266,7 @@ void ServingController::wait_to_prefill(int slot) {
 }
 
 void ServingController::issue(Scheduler& scheduler) {
-  while (at_host_ < options_.entry_queue && issue_one(scheduler)) {
+  while (issue_one(scheduler)) {
   }
 }
 
@@ -260,6 +287,7 @@ bool ServingController::issue_one(Scheduler& scheduler) {
 }
 
 bool ServingController::issue_decode(Scheduler& scheduler) {
+  if (!has_room_at_host(options_.encodes ? Chain::decoder : Chain::first)) return false;
   for (std::size_t i = 0; i < decoding_.size();) {
     const int slot = decoding_[i];
     if (make_room(slot, scheduler)) {
@@ -274,7 +302,8 @@ bool ServingController::issue_decode(Scheduler& scheduler) {
 
 bool ServingController::issue_prefill(Scheduler& scheduler) {
   const auto next = std::find_if(prefilling_.begin(), prefilling_.end(), [this](int slot) {
-    return options_.prefill_window == 0 || at(slot).in_flight < options_.prefill_window;
+    return has_room_at_host(next_chain(slot)) &&
+           (options_.prefill_window == 0 || at(slot).in_flight < options_.prefill_window);
   });
   if (next == prefilling_.end()) return false;
   const int slot = *next;
@@ -287,6 +316,7 @@ bool ServingController::issue_prefill(Scheduler& scheduler) {
 /// wait for all of it.
 bool ServingController::issue_batch(Scheduler& scheduler) {
   const int slot = *entering_;
+  if (!has_room_at_host(next_chain(slot))) return false;
   send_next_token(slot, scheduler);
   if (!at(slot).draining) end_turn_of_prefill(slot);
   return true;
@@ -295,10 +325,17 @@ bool ServingController::issue_batch(Scheduler& scheduler) {
 /// If its prompt has entered, or its chunk and others wait.
 void ServingController::end_turn_of_prefill(int slot) {
   auto& sequence = at(slot);
-  const bool whole = sequence.issued >= sequence.prefill_until;
+  const bool whole = has_entered(slot);
   if (!whole && (options_.prefill_chunk == 0 || ++sequence.of_chunk < options_.prefill_chunk)) return;
   std::erase(prefilling_, slot);
   if (!whole) wait_to_prefill(slot);
+}
+
+/// All that is known of it, up to where it has to wait for the encoder, or all that it must.
+bool ServingController::has_entered(int slot) const {
+  const auto& sequence = at(slot);
+  if (is_encoding(slot)) return false;
+  return must_begin(slot) || sequence.draining || sequence.issued >= sequence.prefill_until;
 }
 
 bool ServingController::make_room(int slot, Scheduler& scheduler) {
@@ -313,21 +350,34 @@ bool ServingController::make_room(int slot, Scheduler& scheduler) {
 
 void ServingController::send_next_token(int slot, Scheduler& scheduler) {
   auto& sequence = at(slot);
-  const auto position = sequence.issued++;
-  Token token{next_number_++, static_cast<std::uint32_t>(position), static_cast<std::uint16_t>(slot), 0};
-  if (options_.generates && position + 1 == sequence.known) token.flags |= Token::kSampled;
-  if (position >= sequence.prefill_until) token.flags |= Token::kDecode;
-  if (position > 0 && position == sequence.resumes_at) token.flags |= Token::kResumes;
-  token.flags |= batch_flags(slot, position);
+  auto& chain = entry(next_chain(slot));
+  const bool encodes = is_encoding(slot);
+  const auto position =
+      encodes ? sequence.record.request.prompt_tokens - sequence.to_encode-- : sequence.issued++;
+  Token token{chain.next_number++, static_cast<std::uint32_t>(position), static_cast<std::uint16_t>(slot), 0};
+  if (!encodes) token.flags = flags_of(slot, position);
   entering_ = token.closes_batch() ? std::nullopt : std::optional{slot};
   ++sequence.in_flight;
-  ++at_host_;
+  ++chain.at_host;
   ++totals_.tokens_issued;
   ++kv_tokens_held_;
   record_issue(token, scheduler.now());
   Message message{.kind = MessageKind::issue};
   message.set_token(token);
   scheduler.send(kHostLp, Duration::zero(), message);
+}
+
+Chain ServingController::next_chain(int slot) const {
+  return options_.encodes && !is_encoding(slot) ? Chain::decoder : Chain::first;
+}
+
+std::uint8_t ServingController::flags_of(int slot, std::int32_t position) const {
+  const auto& sequence = at(slot);
+  std::uint8_t flags = batch_flags(slot, position);
+  if (options_.generates && position + 1 == sequence.known) flags |= Token::kSampled;
+  if (position >= sequence.prefill_until) flags |= Token::kDecode;
+  if (position > 0 && position == sequence.resumes_at) flags |= Token::kResumes;
+  return flags;
 }
 
 std::uint8_t ServingController::batch_flags(int slot, std::int32_t position) const {
@@ -339,7 +389,7 @@ std::uint8_t ServingController::batch_flags(int slot, std::int32_t position) con
 }
 
 bool ServingController::has_drained(int slot) const {
-  return at(slot).draining && at(slot).in_flight == 0 && entering_ != slot;
+  return at(slot).draining && at(slot).in_flight == 0 && entering_ != slot && !must_begin(slot);
 }
 
 void ServingController::preempt(int slot, Scheduler& scheduler) {
@@ -349,6 +399,7 @@ void ServingController::preempt(int slot, Scheduler& scheduler) {
   ++sequence.record.preemptions;
   ++totals_.preemptions;
   timelines_.preemptions.add(scheduler.now(), 1);
+  if (must_begin(slot)) return;
   std::erase(decoding_, slot);
   std::erase(prefilling_, slot);
   if (has_drained(slot)) finish_preemption(slot, scheduler);
@@ -356,9 +407,10 @@ void ServingController::preempt(int slot, Scheduler& scheduler) {
 
 void ServingController::finish_preemption(int slot, Scheduler& scheduler) {
   auto& sequence = at(slot);
-  sequence.record.recomputed_tokens += sequence.issued;
-  totals_.tokens_recomputed += sequence.issued;
-  timelines_.tokens_recomputed.add(scheduler.now(), sequence.issued);
+  const auto entered = tokens_entered(slot);
+  sequence.record.recomputed_tokens += entered;
+  totals_.tokens_recomputed += entered;
+  timelines_.tokens_recomputed.add(scheduler.now(), entered);
   const auto older = [](const Preempted& a, const Preempted& b) {
     const auto& [first, second] = std::tie(a.record.request, b.record.request);
     return std::tie(first.priority, first.index) < std::tie(second.priority, second.index);
@@ -390,6 +442,7 @@ void ServingController::retire(const Message& message, Scheduler& scheduler) {
   const Time when = engine::from_picoseconds(message.time_ps);
   timelines_.tokens_retired.add(when, 1);
   record_retirement(message.token(), when);
+  if (sequence.in_encoder > 0) return leave_encoder(message.slot, scheduler);
   keep_computed(message.slot, static_cast<std::int32_t>(message.position), scheduler);
   if (message.token().sampled()) sampled(message.slot, when, scheduler);
   recovery_.count(when, totals_.tokens_retired, totals_.output_tokens);
@@ -398,6 +451,19 @@ void ServingController::retire(const Message& message, Scheduler& scheduler) {
     finish(message.slot, scheduler);
   }
   if (has_drained(message.slot)) finish_preemption(message.slot, scheduler);
+}
+
+/// Behind the last token of its prompt a sequence begins in the decoder.
+void ServingController::leave_encoder(int slot, Scheduler& scheduler) {
+  auto& sequence = at(slot);
+  if (--sequence.in_encoder > 0) return;
+  encoder_kv_->release(slot);
+  tell_dies_of_release(slot, scheduler);
+  if (sequence.issued < sequence.prefill_until) {
+    wait_to_prefill(slot);
+  } else {
+    wait_to_decode(slot);
+  }
 }
 
 void ServingController::sampled(int slot, Time when, Scheduler& scheduler) {
@@ -443,13 +509,26 @@ void ServingController::count_limits(const RequestRecord& record) {
 void ServingController::leave(int slot, Scheduler& scheduler) {
   if (at(slot).draining) --draining_;
   at(slot).draining = false;
-  kv_tokens_held_ -= at(slot).issued - kv_.shared(slot) * kv_.stretch_tokens();
-  kv_.release(slot);
+  kv_tokens_held_ -= tokens_entered(slot) - kv_.shared(slot) * kv_.stretch_tokens();
   std::erase(running_, slot);
   unused_slots_.push_back(slot);
+  kv_.release(slot);
+  tell_dies_of_release(slot, scheduler);
+  if (!options_.encodes) return;
+  kv_.release(cross_entry(slot));
+  tell_dies_of_release(cross_entry(slot), scheduler);
+}
+
+void ServingController::tell_dies_of_release(int entry_of_kv, Scheduler& scheduler) {
   Message message{.kind = MessageKind::release};
-  message.slot = static_cast<std::uint16_t>(slot);
+  message.slot = static_cast<std::uint16_t>(entry_of_kv);
   tell_dies(message, scheduler);
+}
+
+std::int32_t ServingController::tokens_entered(int slot) const {
+  const auto& sequence = at(slot);
+  const auto encoded = options_.encodes ? sequence.record.request.prompt_tokens - sequence.to_encode : 0;
+  return sequence.issued + encoded;
 }
 
 std::vector<RequestRecord> ServingController::take_finished() {

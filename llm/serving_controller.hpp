@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -67,6 +68,7 @@ struct ServingOptions {
   bool static_kv = false;  ///< each sequence gets the pages of `reserved_context` and no more
   std::int64_t reserved_context = 0;
   bool generates = true;   ///< tokens; else a sequence is its prompt, and attends in both directions
+  bool encodes = false;    ///< prompts, for the sequences of a decoder, which begin with a token of their own
   int max_running = 1024;  ///< sequences that hold KV at a time
   int entry_queue = 8;     ///< tokens that may wait at the host interface
   Pipelining pipelining = Pipelining::token;
@@ -116,6 +118,10 @@ namespace ouro::llm {
 /// class, whose tokens are computed again later; so does a request that is not admitted, from sequences of
 /// later classes.
 ///
+/// With an encoder-decoder a prompt passes the encoder's chain of stations; when its last token has left
+/// that, the sequence begins in the decoder's. It has the pages of the prompt's K and V from its admission:
+/// in the encoder's blocks until then, in the decoder's to its end.
+///
 /// Source: docs/design.md; decode before prefill and the newest as victim are assumptions.
 class ServingController final : public engine::LogicalProcess {
  public:
@@ -123,11 +129,12 @@ class ServingController final : public engine::LogicalProcess {
   ///                the same
   /// @param dies    each is told when a sequence gives its KV back; 0 if none needs to know
   /// @param foresight  of this rank's region
+  /// @param encoder_kv  page tables of the encoder's blocks, where prompts are encoded for a decoder
   /// @param recovery  from what fails
   /// @param work      what is asked for in all
-  ServingController(const ServingOptions& options, KvController kv, std::unique_ptr<RequestSource> source,
-                    int dies, const Foresight& foresight, FaultRecovery recovery = {nullptr, {}},
-                    const WorkloadSummary& work = {});
+  ServingController(const ServingOptions& options, KvController kv, std::optional<KvController> encoder_kv,
+                    std::unique_ptr<RequestSource> source, int dies, const Foresight& foresight,
+                    FaultRecovery recovery = {nullptr, {}}, const WorkloadSummary& work = {});
 
   std::string name() const override { return "serving controller"; }
   engine::Channels channels() const override { return {}; }
@@ -146,17 +153,19 @@ class ServingController final : public engine::LogicalProcess {
   void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [options, kv, waiting, dies, foresight, recovery, requests, longest_context, preempted, sequences,
-           unused_slots, keys_of, keys, running, decoding, prefilling, entering, prefill_credit, draining,
-           at_host, next_number, finished, recorded_in_flight, recorded, kv_tokens_held, totals, timelines] =
+    auto& [options, kv, encoder_kv, waiting, dies, foresight, recovery, requests, longest_context, preempted,
+           sequences, unused_slots, keys_of, keys, running, decoding, prefilling, entering, prefill_credit,
+           draining, entries, finished, recorded_in_flight, recorded, kv_tokens_held, totals, timelines] =
         *this;
+    if (encoder_kv) archive&* encoder_kv;
     engine::archive_fields(archive, kv, waiting, recovery, preempted, sequences, unused_slots, keys_of, keys,
-                           running, decoding, prefilling, entering, prefill_credit, draining, at_host,
-                           next_number, finished, recorded_in_flight, recorded, kv_tokens_held, totals,
-                           timelines);
+                           running, decoding, prefilling, entering, prefill_credit, draining, entries,
+                           finished, recorded_in_flight, recorded, kv_tokens_held, totals, timelines);
   }
 
   const KvController& kv() const { return kv_; }
+  /// Of the encoder's blocks: of an encoder alone the same.
+  const KvController& encoder_kv() const { return encoder_kv_ ? *encoder_kv_ : kv_; }
   const FaultRecovery& recovery() const { return recovery_; }
   const ServingTotals& totals() const { return totals_; }
   std::int64_t running() const { return static_cast<std::int64_t>(running_.size()); }
@@ -175,14 +184,16 @@ class ServingController final : public engine::LogicalProcess {
     engine::Timeline kv_tokens_held{engine::Timeline::Merge::maximum};
     engine::Timeline kv_tokens_unused{engine::Timeline::Merge::maximum};  ///< room in pages that are given
     engine::Timeline kv_pages_cached{engine::Timeline::Merge::maximum};
+    engine::Timeline encoder_pages_used{engine::Timeline::Merge::maximum};  ///< where a decoder follows
     engine::Timeline preemptions;
     engine::Timeline tokens_recomputed;
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [retired, sampled, sequences, pages, tokens, unused, cached, evictions, recomputed] = *this;
-      engine::archive_fields(archive, retired, sampled, sequences, pages, tokens, unused, cached, evictions,
-                             recomputed);
+      auto& [retired, sampled, sequences, pages, tokens, unused, cached, encoding, evictions, recomputed] =
+          *this;
+      engine::archive_fields(archive, retired, sampled, sequences, pages, tokens, unused, cached, encoding,
+                             evictions, recomputed);
     }
   };
   const Timelines& timelines() const { return timelines_; }
@@ -194,6 +205,8 @@ class ServingController final : public engine::LogicalProcess {
     std::int32_t issued = 0;     ///< positions sent into the pipeline since admission
     std::int32_t known = 0;      ///< positions whose token is known: prompt and sampled ones
     std::int32_t in_flight = 0;
+    std::int32_t to_encode = 0;         ///< prompt tokens that have not entered the encoder,
+    std::int32_t in_encoder = 0;        ///< and those that have not left it, with them
     std::int32_t prefill_until = 0;     ///< positions below count as prefill
     std::int32_t resumes_at = 0;        ///< positions below were cached at admission
     std::vector<std::uint64_t> keys{};  ///< of the stretches of its prompt
@@ -203,18 +216,26 @@ class ServingController final : public engine::LogicalProcess {
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, outputs, sent, positions, flying, prompt, resumes, stretches, done, turn, leaves] = *this;
-      engine::archive_fields(archive, of, outputs, sent, positions, flying, prompt, resumes, stretches, done,
-                             turn, leaves);
+      auto& [of, outputs, sent, positions, flying, to_enter, to_leave, prompt, resumes, stretches, done, turn,
+             leaves] = *this;
+      engine::archive_fields(archive, of, outputs, sent, positions, flying, to_enter, to_leave, prompt,
+                             resumes, stretches, done, turn, leaves);
     }
   };
 
   void admit(engine::Scheduler& scheduler);
-  bool fits(std::int32_t known) const;
+  /// What a sequence needs K and V of when it is admitted.
+  struct Demand {
+    std::int32_t known = 0;    ///< its own positions whose token is known
+    std::int32_t encoded = 0;  ///< tokens of the encoder
+  };
+  Demand demand_of(const Request& request, std::int32_t generated) const;
+  bool fits(const Demand& demand) const;
   std::int64_t tokens_to_admit(std::int32_t known) const;
   void open_sequence(RequestRecord record, std::int32_t generated, engine::Scheduler& scheduler);
+  void open_encoding(int slot);
   /// Pages that a request takes of those that are available.
-  std::int64_t pages_to_admit(std::int32_t known) const;
+  std::int64_t pages_to_admit(const Demand& demand) const;
   /// Of the prompt's stretches, those that are in the cache; one token is left to be computed.
   std::span<const std::uint64_t> cached_keys(std::int32_t known) const;
   void find_keys(const Request& request);
@@ -224,7 +245,7 @@ class ServingController final : public engine::LogicalProcess {
   void tell_dies(const Message& message, engine::Scheduler& scheduler);
   std::int64_t pages_to_leave() const;
   /// Preempts a sequence of a later class, if a request of this class can be admitted thereby.
-  bool preempt_later_class(const Request& request, std::int32_t known, engine::Scheduler& scheduler);
+  bool preempt_later_class(const Request& request, const Demand& demand, engine::Scheduler& scheduler);
   void issue(engine::Scheduler& scheduler);
   bool issue_one(engine::Scheduler& scheduler);
   bool issue_decode(engine::Scheduler& scheduler);
@@ -233,6 +254,7 @@ class ServingController final : public engine::LogicalProcess {
   void wait_to_decode(int slot);
   void wait_to_prefill(int slot);
   void end_turn_of_prefill(int slot);
+  std::uint8_t flags_of(int slot, std::int32_t position) const;
   /// What is issued of a prompt that moves as a whole.
   std::uint8_t batch_flags(int slot, std::int32_t position) const;
   /// The newest running sequence of the last class.
@@ -244,6 +266,17 @@ class ServingController final : public engine::LogicalProcess {
   void finish_preemption(int slot, engine::Scheduler& scheduler);
   /// Preempted, and nothing of it is under way, or would be waited for.
   bool has_drained(int slot) const;
+  // an encoder's prompts
+  bool is_encoding(int slot) const { return at(slot).to_encode > 0; }
+  /// Tokens of a prompt leave the encoder together, and all their K and V are known to be written when the
+  /// first token behind them has left the decoder: so a sequence that gives way goes on until then.
+  bool must_begin(int slot) const { return options_.encodes && at(slot).issued == 0; }
+  bool has_entered(int slot) const;
+  Chain next_chain(int slot) const;
+  bool has_room_at_host(Chain chain) const { return entry(chain).at_host < options_.entry_queue; }
+  void leave_encoder(int slot, engine::Scheduler& scheduler);
+  std::int32_t tokens_entered(int slot) const;
+  void tell_dies_of_release(int entry_of_kv, engine::Scheduler& scheduler);
   void record_issue(const Token& token, engine::Time now);
   void record_retirement(const Token& token, engine::Time when);
   void retire(const Message& message, engine::Scheduler& scheduler);
@@ -264,8 +297,23 @@ class ServingController final : public engine::LogicalProcess {
   const Sequence& at(int slot) const { return sequences_[static_cast<std::size_t>(slot)]; }
   Sequence& at(int slot) { return sequences_[static_cast<std::size_t>(slot)]; }
 
+  /// Of a chain of stations.
+  struct Entry {
+    int at_host = 0;                ///< tokens issued and not yet entered
+    std::uint32_t next_number = 0;  ///< of its tokens
+
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [waiting, number] = *this;
+      engine::archive_fields(archive, waiting, number);
+    }
+  };
+  Entry& entry(Chain chain) { return entries_[static_cast<std::size_t>(chain)]; }
+  const Entry& entry(Chain chain) const { return entries_[static_cast<std::size_t>(chain)]; }
+
   ServingOptions options_;
   KvController kv_;
+  std::optional<KvController> encoder_kv_;
   WaitingRequests waiting_;
   int dies_;
   const Foresight& foresight_;
@@ -294,8 +342,7 @@ class ServingController final : public engine::LogicalProcess {
   std::optional<int> entering_;           ///< slot of a batch that has entered in part
   int prefill_credit_ = 0;                ///< of Mix::ratio, in thousandths of a token
   int draining_ = 0;
-  int at_host_ = 0;  ///< tokens issued and not yet entered
-  std::uint32_t next_number_ = 0;
+  std::array<Entry, kChainCount> entries_{Entry{}, Entry{.next_number = kFirstOfDecoder}};
 
   std::vector<RequestRecord> finished_;
   std::vector<TokenRecord> recorded_in_flight_;

@@ -29,8 +29,10 @@ void ServingController::recover(Scheduler& scheduler) {
   if (!why.empty()) return halt(why, scheduler);
 
   for (const auto& [from, to] : repair.moves) {
-    const Message move{
-        .number = next_number_, .kind = MessageKind::move, .at = from.value(), .target = to.value()};
+    const Message move{.number = entry(Chain::first).next_number,
+                       .kind = MessageKind::move,
+                       .at = from.value(),
+                       .target = to.value()};
     tell_dies(move, scheduler);
     scheduler.send(kHostLp, Duration::zero(), move);
   }
@@ -46,11 +48,12 @@ FailureEffect ServingController::effect_of(const Repair& repair) const {
 
 /// Whatever is under way is given up, and each sequence goes back behind its last token that left.
 void ServingController::empty_pipeline(Scheduler& scheduler) {
-  recovery_.give_up_below(next_number_);
-  const Message flush{.number = next_number_, .kind = MessageKind::flush};
+  auto& [at_host, next_number] = entry(Chain::first);
+  recovery_.give_up_below(next_number);
+  const Message flush{.number = next_number, .kind = MessageKind::flush};
   tell_dies(flush, scheduler);
   scheduler.send(kHostLp, Duration::zero(), flush);
-  at_host_ = 0;
+  at_host = 0;
   recorded_in_flight_.clear();
   decoding_.clear();
   prefilling_.clear();

@@ -48,9 +48,9 @@ System::System(const Experiment& experiment, int rank, int ranks, const std::vec
 std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
   if (id == kControllerLp) {
     auto controller = std::make_unique<ServingController>(
-        experiment_.serving, experiment_.make_kv_controller(), make_source(experiment_.workload),
-        is_stage(experiment_) ? 0 : experiment_.wafer.geometry.dies(), foresight_,
-        FaultRecovery{machine_.get(), experiment_.control_latency}, experiment_.summary);
+        experiment_.serving, experiment_.make_kv_controller(), experiment_.make_encoder_kv_controller(),
+        make_source(experiment_.workload), is_stage(experiment_) ? 0 : experiment_.wafer.geometry.dies(),
+        foresight_, FaultRecovery{machine_.get(), experiment_.control_latency}, experiment_.summary);
     controller_ = controller.get();
     return controller;
   }
@@ -71,8 +71,8 @@ std::unique_ptr<Die> System::make_die(wafer::DieId id) {
   if (stage_timing_)
     return std::make_unique<StageProcess>(plan(), id, *stage_timing_, controller_->kv(), control_latency,
                                           log);
-  auto die = std::make_unique<DieProcess>(plan(), id, controller_->kv(), foresight_, control_latency, log,
-                                          experiment_.recorded_packets);
+  auto die = std::make_unique<DieProcess>(plan(), id, controller_->kv(), controller_->encoder_kv(),
+                                          foresight_, control_latency, log, experiment_.recorded_packets);
   packet_dies_.push_back(die.get());
   return die;
 }
@@ -95,6 +95,8 @@ void System::check_finished() const {
   }
   if (controller_->kv().pages_used() != controller_->kv().pages_cached())
     throw engine::ContractError{"KV pages are held after the last request"};
+  if (experiment_.serving.encodes && controller_->encoder_kv().pages_used() != 0)
+    throw engine::ContractError{"KV pages of the encoder are held after the last request"};
   for (const auto* die : dies_) {
     if (!die->is_idle())
       throw engine::ContractError{die->name() + " has work or KV left after the last request"};

@@ -66,11 +66,12 @@ Slice& slice_for(Tile& tile, int consumer) {
   return tile.slices.back();
 }
 
-/// Columns are ordered KV head by KV head, each with its queries, its key and its value, so that a head's
-/// vectors leave from one core or two.
-TiledGroup tile_qkv(const ModelDescription& model, const wafer::CoreModel& core) {
-  const int queries = model.attention_heads / model.kv_heads * model.head_dim;
-  const int head_columns = queries + 2 * model.head_dim;
+/// Columns are ordered KV head by KV head, each with its queries, then its key and its value, so that a
+/// head's vectors leave from one core or two.
+/// @param queries  columns of a KV head's queries
+/// @param kept     of its key and value
+TiledGroup tile_by_heads(const ModelDescription& model, int queries, int kept, const wafer::CoreModel& core) {
+  const int head_columns = queries + kept;
   const std::int64_t columns = std::int64_t{head_columns} * model.kv_heads;
   const Strips strips{model.hidden_size, divide_up(columns, core.crossbar_columns), core.crossbar_columns};
   return tile_group(strips, core, [&](Tile& tile, int strip) {
@@ -182,6 +183,16 @@ TiledGroup tile_end(const ModelDescription& model, const wafer::CoreModel& core)
   return {.rows = model.hidden_size, .strip_columns = core.crossbar_columns, .tiles = {Tile{}}};
 }
 
+int query_columns(const ModelDescription& model) {
+  return model.attention_heads / model.kv_heads * model.head_dim;
+}
+
+void tile_cross_attention(TiledModel& tiled, const ModelDescription& model, const wafer::CoreModel& core) {
+  tiled.of(Matrix::cross_query) = tile_by_heads(model, query_columns(model), 0, core);
+  tiled.of(Matrix::cross_kv) = tile_by_heads(model, 0, 2 * model.head_dim, core);
+  tiled.of(Matrix::cross_output) = tile_dense(query_width(model), model.hidden_size, 1, core);
+}
+
 int count_tiles(const TiledGroup& group, const std::function<bool(const Slice&)>& wanted) {
   return static_cast<int>(std::count_if(group.tiles.begin(), group.tiles.end(), [&](const Tile& tile) {
     return std::any_of(tile.slices.begin(), tile.slices.end(), wanted);
@@ -219,18 +230,23 @@ TiledModel tile_model(const ModelDescription& model, const wafer::CoreModel& cor
   if (model.latent.kv_rank > 0) {
     tile_latent_attention(tiled, model, core);
   } else {
-    tiled.of(Matrix::qkv) = tile_qkv(model, core);
+    tiled.of(Matrix::qkv) = tile_by_heads(model, query_columns(model), 2 * model.head_dim, core);
     tiled.of(Matrix::qkv).bias = model.qkv_bias;
   }
   tiled.of(Matrix::output) = tile_dense(attention_width(model), model.hidden_size, 1, core);
   tiled.of(Matrix::output).bias = model.output_bias;
   const bool routed = model.experts.routed > 0;
   if (routed && model.experts.dense_blocks > 0) {
-    tiled.dense_blocks = model.experts.dense_blocks;
-    tiled.dense_block = tiled.block;
-    tile_ffn(tiled.dense_block, model, false, core);
+    tiled.first_blocks = model.experts.dense_blocks;
+    tiled.first_block = tiled.block;
+    tile_ffn(tiled.first_block, model, false, core);
   }
   tile_ffn(tiled.block, model, routed, core);
+  if (is_encoder_decoder(model)) {
+    tiled.first_blocks = model.encoder_layers;
+    tiled.first_block = tiled.block;
+    tile_cross_attention(tiled, model, core);
+  }
   tiled.lm_head = is_encoder_only(model) ? tile_end(model, core) : tile_lm_head(model, core, candidate_bytes);
   return tiled;
 }

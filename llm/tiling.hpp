@@ -61,21 +61,36 @@ struct TiledGroup {
 
 /// The groups of a block in the order in which a token meets them. Those of latent attention: `query` makes
 /// the queries of their compressed vector; `head_key` and `head_value` are a matrix for each head, which
-/// takes its queries to the compressed vectors of all tokens and their sum to its values.
-enum class Matrix { qkv, query, head_key, head_value, output, router, gate_up, down };
-inline constexpr std::size_t kMatrixCount = 8;
+/// takes its queries to the compressed vectors of all tokens and their sum to its values. Those of cross
+/// attention: `cross_kv` makes K and V of what the encoder gives.
+enum class Matrix {
+  qkv,
+  query,
+  head_key,
+  head_value,
+  output,
+  cross_query,
+  cross_kv,
+  cross_output,
+  router,
+  gate_up,
+  down
+};
+inline constexpr std::size_t kMatrixCount = 11;
 
 using TiledBlock = std::array<TiledGroup, kMatrixCount>;
 
 struct TiledModel {
-  TiledBlock block;        ///< groups that a model has not have no tiles: the router of one without experts
-  TiledBlock dense_block;  ///< first blocks of a model with experts that have none; else empty
-  int dense_blocks = 0;
+  TiledBlock block;  ///< groups that a model has not have no tiles: the router of one without experts
+  /// First blocks that lack some of them: of a model with experts those that have none, of an
+  /// encoder-decoder those of the encoder; else empty.
+  TiledBlock first_block;
+  int first_blocks = 0;
   TiledGroup lm_head;  ///< of an encoder a core without weights, where tokens end
 
   TiledGroup& of(Matrix matrix) { return block[static_cast<std::size_t>(matrix)]; }
   const TiledGroup& of(Matrix matrix) const { return block[static_cast<std::size_t>(matrix)]; }
-  const TiledBlock& of_block(int number) const { return number < dense_blocks ? dense_block : block; }
+  const TiledBlock& of_block(int number) const { return number < first_blocks ? first_block : block; }
   const TiledGroup& of(int number, Matrix matrix) const {
     return of_block(number)[static_cast<std::size_t>(matrix)];
   }

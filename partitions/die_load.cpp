@@ -45,7 +45,7 @@ class LoadCounter {
     for (std::size_t s = 0; s < plan_.stations().size(); ++s) {
       begin_stretch();
       const int here = die_of(plan_.stations()[s].home);
-      const int before = s == 0 ? host_die_ : die_of(plan_.stations()[s - 1].home);
+      const int before = die_before(s);
       happen(here, 1);
       if (before == here) continue;
       travel(before, here, 1);  // it comes
@@ -56,6 +56,11 @@ class LoadCounter {
 
  private:
   int die_of(CoreId core) const { return static_cast<int>(geometry_.die_of(core).value()); }
+
+  /// Of what sends to a station.
+  int die_before(std::size_t s) const {
+    return plan_.stations()[s].begins_chain ? host_die_ : die_of(plan_.stations()[s - 1].home);
+  }
 
   void begin_stretch() {
     load_.stretches.push_back({std::vector<double>(static_cast<std::size_t>(load_.dies)), {}});
@@ -98,7 +103,7 @@ class LoadCounter {
       for (const auto& [die, part] : dies_of_ring(station.block)) travel(home, die, part);
     }
     if (station.residual_to > 0) travel(home, home_ahead(station.residual_to), 1);
-    const int before = s == 0 ? host_die_ : die_of(plan_.stations()[s - 1].home);
+    const int before = die_before(s);
     travel(home, before, 1);
     happen(before, 1);  // the credit itself
   }
@@ -139,7 +144,7 @@ class LoadCounter {
     if (station.is_lm_head) {
       travel(from, host_die_, share);
       happen(host_die_, share);
-    } else if (station.attends) {
+    } else if (station.attends) {  // announcements, a few beside the heads, are left out
       for (const auto& [die, part] : dies_of_ring(station.block)) travel(from, die, part * share);
     } else {
       travel(from, die_of(plan_.stations()[s + 1].home), share);
@@ -148,6 +153,7 @@ class LoadCounter {
 
   /// Each head's output, from where it lies to the home core of O.
   void count_attention(std::size_t s, const StationPlan& station) {
+    if (station.matrix == llm::Matrix::cross_kv) return;  // K and V are written, and nothing comes of them
     const int heads = plan_.kv_heads();
     for (const auto& [die, part] : dies_of_ring(station.block)) {
       happen(die, part * heads);
@@ -175,7 +181,9 @@ class LoadCounter {
         3;                 // issued, looked up, and the packet enters the wafer
     happen(host_die_, 2);  // sampled, and the credit for the LM head enters the wafer
     const auto of_last_home = die_of(plan_.stations().back().home);
-    travel(host_die_, die_of(plan_.stations().front().home), 1);
+    for (const auto& station : plan_.stations()) {
+      if (station.begins_chain) travel(host_die_, die_of(station.home), 1);
+    }
     travel(host_die_, of_last_home, 1);
     happen(of_last_home, 1);
   }

@@ -44,6 +44,14 @@ double queued_share(const ResultsReader& run) {
   return queued / (sum(request_column(run, "done_ps")) - arrivals);
 }
 
+/// Where a decoder has an encoder before it, whose pages requests wait for as well.
+std::string pages_of_encoder(const ResultsReader& run) {
+  if (run.find("/kv/encoder_pages_used") == nullptr) return {};
+  const double share = largest(run.read<std::int64_t>("/kv/encoder_pages_used")) /
+                       static_cast<double>(run.attribute("/kv", "encoder_pages_total"));
+  return fmt::format(" ({:.0f} % of the encoder's)", 100 * share);
+}
+
 /// A request waits for admission for want of KV pages or, where that many run, of a place among the running.
 Sentence kv_or_admission(const ResultsReader& run) {
   const double recomputed = sum(request_column(run, "recomputed_tokens")) /
@@ -56,11 +64,11 @@ Sentence kv_or_admission(const ResultsReader& run) {
   const bool had_places = running < static_cast<double>(places);
   if (recomputed >= kMuchRecomputed || (queued >= kMuchQueued && had_places)) {
     return fmt::format(
-        "KV memory: up to {:.0f} % of its pages were in use, by up to {:.0f} sequences at a time; requests "
+        "KV memory: up to {:.0f} % of its pages{} were in use, by up to {:.0f} sequences at a time; requests "
         "waited "
         "for {:.0f} % of their time to be admitted, and {:.0f} % of the tokens were computed again after a "
         "preemption",
-        100 * pages, running, 100 * queued, 100 * recomputed);
+        100 * pages, pages_of_encoder(run), running, 100 * queued, 100 * recomputed);
   }
   if (queued < kMuchQueued) return {};
   return fmt::format(
@@ -116,23 +124,54 @@ Sentence few_tokens(const ResultsReader& run) {
       under_way, stations, 1e-9 * each);
 }
 
+/// Shares of the makespan, by station.
+std::vector<double> shares_in_state(const ResultsReader& run, std::string_view state) {
+  const auto names = run.read_texts("/stages/state_names");
+  const auto times = run.read<std::int64_t>("/stages/home_state_ps");
+  std::vector<double> shares;
+  for (auto i = static_cast<std::size_t>(std::find(names.begin(), names.end(), state) - names.begin());
+       i < times.size(); i += names.size())
+    shares.push_back(static_cast<double>(times[i]) / makespan_of(run));
+  return shares;
+}
+
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+/// Tokens of a prompt wait in an encoder's attention for the rest of it: how many are under way says nothing
+/// there, and what the stations had to do does.
+Sentence stations_of_encoder(const ResultsReader& run) {
+  if (run.attribute("/kv", "query_bytes_peak_of_core") == 0) return {};
+  const auto idle = shares_in_state(run, "no_token");
+  const auto least = std::min_element(idle.begin(), idle.end());
+  const auto busiest = StationNames{run}.name(least - idle.begin());
+  if (*least < kHalfEmpty) {
+    return fmt::format(
+        "the busiest station, {}: it had a token for {:.0f} % of the makespan, home cores for {:.0f} % on "
+        "average",
+        busiest, 100 * (1 - *least), 100 * (1 - mean(idle)));
+  }
+  const bool decodes = run.attribute("/", "output_tokens") > 0;
+  return fmt::format(
+      "too few prompts at a time: home cores had no token for {:.0f} % of the makespan on average, and the "
+      "busiest one, {}, for {:.0f} %; tokens of a prompt wait in the encoder's attention for the rest of "
+      "it{}",
+      100 * mean(idle), busiest, 100 * *least,
+      decodes ? ", and a decoding sequence has one token under way" : "");
+}
+
 /// Where a station takes a sequence at a time, its bubbles say whether there are enough.
 Sentence few_sequences(const ResultsReader& run) {
   if (run.attribute("/stages", "one_sequence_a_station") == 0) return {};
-  const auto names = run.read_texts("/stages/state_names");
-  const auto times = run.read<std::int64_t>("/stages/home_state_ps");
-  const auto state =
-      static_cast<std::size_t>(std::find(names.begin(), names.end(), "no_token") - names.begin());
-  double bubbles = 0;
-  for (std::size_t i = state; i < times.size(); i += names.size()) bubbles += static_cast<double>(times[i]);
-  const double stations = static_cast<double>(times.size()) / static_cast<double>(names.size());
-  const double share = bubbles / stations / makespan_of(run);
+  const auto bubbles = shares_in_state(run, "no_token");
+  const double share = mean(bubbles);
   if (share < kHalfEmpty) return {};
   return fmt::format(
-      "too few sequences: each of {:.0f} home cores takes one at a time, and had nothing of a next one for "
+      "too few sequences: each of {} home cores takes one at a time, and had nothing of a next one for "
       "{:.0f} % "
       "of the makespan on average",
-      stations, 100 * share);
+      bubbles.size(), 100 * share);
 }
 
 std::string busiest_stage(const ResultsReader& run) {
@@ -149,7 +188,8 @@ std::string busiest_stage(const ResultsReader& run) {
 }  // namespace
 
 std::string find_bottleneck(const ResultsReader& run) {
-  for (const auto& rule : {kv_or_admission, stalled_stage, arrivals, few_sequences, few_tokens}) {
+  for (const auto& rule :
+       {kv_or_admission, stalled_stage, arrivals, few_sequences, stations_of_encoder, few_tokens}) {
     if (const auto sentence = rule(run)) return *sentence;
   }
   return busiest_stage(run);

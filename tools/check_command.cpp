@@ -24,15 +24,19 @@ void check(const ConfigurationArguments& arguments) {
       "\n# {}: {} parameters, {} blocks of {} stages each, {} weight cores a block, {} LM head cores\n",
       experiment->model.name, llm::parameter_count(experiment->model), plan.blocks(), llm::kStagesPerBlock,
       llm::weight_cores(plan.tiled().block), plan.tiled().lm_head.tiles.size());
-  if (plan.tiled().dense_blocks > 0) {
-    fmt::print("# the first {} blocks have no experts: {} weight cores each\n", plan.tiled().dense_blocks,
-               llm::weight_cores(plan.tiled().dense_block));
+  if (plan.tiled().first_blocks > 0) {
+    const bool encoder = experiment->model.encoder_layers > 0;
+    fmt::print("# the first {} blocks {}: {} weight cores each\n", plan.tiled().first_blocks,
+               encoder ? "are the encoder's" : "have no experts",
+               llm::weight_cores(plan.tiled().first_block));
   }
   const auto kept = llm::kv_bytes_per_token(experiment->model);
   const auto stored = llm::kv_bytes_stored_per_token(experiment->model);
   fmt::print("# {} KV bytes a token", kept);
   if (stored != kept)
     fmt::print("; {} in crossbars, where a latent vector is both a key and a value", stored);
+  if (experiment->serving.encodes)
+    fmt::print(" of the decoder, and as many for each token of a prompt, for cross attention");
   fmt::print("\n");
   const auto fragments = plan.kv_ring().fragments();
   fmt::print("# {} KV cores{} a block hold {} tokens; {} tokens may be under way between two home cores\n",

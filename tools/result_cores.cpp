@@ -16,10 +16,14 @@ enum class Role : std::uint8_t {
   router,
   query,
   head_key,
-  head_value
+  head_value,
+  cross_query,
+  cross_kv,
+  cross_output
 };
-const std::vector<std::string> kRoleNames{"spare",   "qkv",    "kv",    "output",   "gate_up",   "down",
-                                          "lm_head", "router", "query", "head_key", "head_value"};
+const std::vector<std::string> kRoleNames{"spare",      "qkv",         "kv",       "output",      "gate_up",
+                                          "down",       "lm_head",     "router",   "query",       "head_key",
+                                          "head_value", "cross_query", "cross_kv", "cross_output"};
 
 Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
   if (role.tile < 0) return role.kv_ring >= 0 ? Role::kv : Role::spare;
@@ -34,6 +38,12 @@ Role role_of(const llm::PipelinePlan& plan, const llm::CoreRole& role) {
       return Role::head_key;
     case llm::Matrix::head_value:
       return Role::head_value;
+    case llm::Matrix::cross_query:
+      return Role::cross_query;
+    case llm::Matrix::cross_kv:
+      return Role::cross_kv;
+    case llm::Matrix::cross_output:
+      return Role::cross_output;
     case llm::Matrix::output:
       return Role::output;
     case llm::Matrix::router:

@@ -32,6 +32,10 @@ void write_kv(ResultWriting& out, const llm::ServingController& controller, cons
   write("tokens_unused", "token", "most tokens that would still fit in the pages that sequences have",
         lines.kv_tokens_unused);
   write("pages_cached", "1", "most pages that only the prefix cache uses", lines.kv_pages_cached);
+  if (const auto encoder_kv = out.experiment().make_encoder_kv_controller()) {
+    out.file().set_attribute("/kv", "encoder_pages_total", encoder_kv->pages_total());
+    write("encoder_pages_used", "1", "most pages of a block of the encoder in use", lines.encoder_pages_used);
+  }
   write("evictions", "1", "sequences that lost their KV to another one's growth", lines.preemptions);
   write("recomputed_tokens", "token", "tokens of these sequences that were in or through the pipeline",
         lines.tokens_recomputed);

@@ -15,6 +15,12 @@ std::string_view name_of(llm::Matrix matrix) {
       return "head key";
     case llm::Matrix::head_value:
       return "head value";
+    case llm::Matrix::cross_query:
+      return "cross query";
+    case llm::Matrix::cross_kv:
+      return "cross K and V";
+    case llm::Matrix::cross_output:
+      return "cross O";
     case llm::Matrix::output:
       return "O";
     case llm::Matrix::router:
@@ -27,9 +33,11 @@ std::string_view name_of(llm::Matrix matrix) {
   return "down";
 }
 
-std::string name_of(const llm::StationPlan& station) {
+std::string name_of(const llm::StationPlan& station, const llm::ModelDescription& model) {
   if (station.is_lm_head) return "the LM head";
-  return fmt::format("{} of block {}", name_of(station.matrix), station.block);
+  const std::string_view stack = llm::is_encoder_block(model, station.block) ? "encoder " : "decoder ";
+  return fmt::format("{}{} of block {}", llm::is_encoder_decoder(model) ? stack : "", name_of(station.matrix),
+                     station.block);
 }
 
 /// What the stations of all ranks did, by station.
@@ -107,7 +115,7 @@ void write_stations_plan(ResultWriting& out) {
   std::vector<std::string> names;
   std::vector<std::int64_t> bytes;
   for (const auto& station : plan.stations()) {
-    names.push_back(name_of(station));
+    names.push_back(name_of(station, plan.model()));
     bytes.push_back(station.bytes_of_token());
   }
   out.file().write_strings({"/stages/home_names", "1", "matrices that each home core gathers for"}, names);

@@ -141,7 +141,8 @@ class Simulation {
                 prepared.restart ? prepared.restart->states() : engine::SavedState{}},
         begin_{prepared.restart ? prepared.restart->reached() : Time{}},
         tokens_at_start_{system_.controller().totals().tokens_retired},
-        progress_{expected_tokens(), tokens_at_start_, prepared.settings.heartbeat_seconds},
+        progress_{prepared_.experiment->tokens_to_process(), tokens_at_start_,
+                  prepared.settings.heartbeat_seconds},
         synchronizer_{engine::make_synchronizer(comm, system_.region(), synchronizer_options())},
         writer_{*prepared.file, comm, *prepared.experiment},
         checkpoints_{
@@ -178,13 +179,6 @@ class Simulation {
     return {.kind = prepared_.settings.synchronizer,
             .stall_limit_seconds = prepared_.settings.stall_limit_seconds,
             .heartbeat = [this](Time reached) { show_progress(reached); }};
-  }
-
-  std::int64_t expected_tokens() const {
-    const auto& summary = prepared_.experiment->summary;
-    const bool generates = prepared_.experiment->serving.generates;
-    return summary.prompt.total + summary.output.total -
-           (generates ? static_cast<std::int64_t>(summary.requests) : 0);
   }
 
   /// The head of the result, and what a run that goes on had written.

@@ -136,10 +136,7 @@ void check_energy_of_cores(const RunStatistics& statistics, const llm::Experimen
 void check_conservation(const RunStatistics& statistics, const llm::Experiment& experiment,
                         const llm::System& system) {
   const auto& totals = system.controller().totals();
-  const auto& summary = experiment.summary;
-  const auto last_outputs =  // of a request, which does not enter again
-      experiment.serving.generates ? static_cast<std::int64_t>(summary.requests) : 0;
-  const auto needed = summary.prompt.total + summary.output.total - last_outputs;
+  const auto needed = experiment.tokens_to_process();
   const auto left = totals.tokens_retired + totals.tokens_discarded;
   check(totals.tokens_issued == left, "tokens that entered, and that left or were given up",
         totals.tokens_issued, left);
@@ -148,8 +145,8 @@ void check_conservation(const RunStatistics& statistics, const llm::Experiment& 
     check(totals.tokens_issued == entered,
           "tokens that entered, and those asked for with those computed again and without those cached",
           totals.tokens_issued, entered);
-    check(totals.output_tokens == summary.output.total, "output tokens sampled and asked for",
-          totals.output_tokens, summary.output.total);
+    check(totals.output_tokens == experiment.summary.output.total, "output tokens sampled and asked for",
+          totals.output_tokens, experiment.summary.output.total);
   }
   const auto& traffic = statistics.traffic;
   const auto packets = traffic.packets_received + traffic.packets_discarded;

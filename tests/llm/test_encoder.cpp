@@ -261,19 +261,13 @@ TEST(Encoder, RefusesWhatDoesNotGoWithAttentionInBothDirections) {
               says("KV cores do not hold a page of queries for each head"));
 }
 
-TEST(Encoder, RefusesADecoderBehindItAndTheLackOfAnEncoder) {
-  const auto message = [](const std::string& config, std::vector<std::string> assignments) -> std::string {
-    try {
-      read_model(config, std::move(assignments));
-    } catch (const engine::InputError& error) {
-      return error.what();
-    }
-    return "";
-  };
-  EXPECT_THAT(message(kT5, one_sequence(3)), says("model toy: cross attention is not simulated; model.stack "
-                                                  "= \"encoder\" simulates its encoder alone"));
-  EXPECT_THAT(message(hugging_face_config({}), {"model.stack=encoder"}),
-              says("model.stack: model toy has no encoder; \"all\""));
+TEST(Encoder, RefusesTheLackOfAnEncoder) {
+  try {
+    read_model(hugging_face_config({}), {"model.stack=encoder"});
+    FAIL() << "a decoder has no encoder";
+  } catch (const engine::InputError& error) {
+    EXPECT_THAT(error.what(), says("model.stack: model toy has no encoder; \"all\""));
+  }
 }
 
 TEST(Encoder, RefusesSequencesThatFitNowhere) {

@@ -34,7 +34,7 @@ def cores_by_role(crossbar_rows):
     roles = {name: BLOCKS * cores_for(*shape, crossbar_rows) for name, shape in OF_A_BLOCK.items()}
     roles["lm_head"] = cores_for(*LM_HEAD, crossbar_rows)
     free = COLUMNS * ROWS - sum(roles.values())
-    others = dict.fromkeys(("router", "query", "head_key", "head_value"), 0)
+    others = dict.fromkeys(("router", "query", "head_key", "head_value", "cross_query", "cross_kv", "cross_output"), 0)
     return roles | others | {"kv": free // BLOCKS * BLOCKS, "spare": free % BLOCKS}
 
 

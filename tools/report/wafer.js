@@ -5,6 +5,7 @@
 const kRoles = {
   spare: ["#e8e8e8", "·"], qkv: [kColours.blue, "Q"], kv: ["#f6efa6", "K"], output: [kColours.sky, "O"],
   gate_up: [kColours.vermilion, "G"], down: [kColours.orange, "D"], lm_head: [kColours.purple, "L"], router: [kColours.green, "R"], query: [kColours.blue, "U"], head_key: [kColours.blue, "A"], head_value: [kColours.sky, "B"],
+  cross_query: [kColours.blue, "X"], cross_kv: [kColours.green, "Y"], cross_output: [kColours.sky, "Z"],
 };
 const kLevels = ["wafer", "die", "core"];
 const kArrows = {east: [1, 0], west: [-1, 0], south: [0, 1], north: [0, -1]};
