@@ -4,7 +4,7 @@
 
 namespace ouro::engine {
 
-std::vector<Reach> reach_of(const Region& region, std::size_t ranks) {
+std::vector<Reach> reach_of(const SynchronizedRegion& region, std::size_t ranks) {
   std::vector<Reach> reach(ranks);
   for (const int peer : region.peers())
     reach[static_cast<std::size_t>(peer)] = {1, region.transit_to(peer).count()};
@@ -22,7 +22,7 @@ std::vector<Neighbour> match_neighbours(std::span<const Reach> to, std::span<con
   return neighbours;
 }
 
-std::vector<Neighbour> find_neighbours(MPI_Comm comm, const Region& region) {
+std::vector<Neighbour> find_neighbours(MPI_Comm comm, const SynchronizedRegion& region) {
   const auto to = reach_of(region, static_cast<std::size_t>(mpi_size(comm)));
   std::vector<Reach> from(to.size());
   MPI_Alltoall(to.data(), 2, MPI_INT64_T, from.data(), 2, MPI_INT64_T, comm);

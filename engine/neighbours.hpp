@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/region.hpp"
+#include "engine/synchronized_region.hpp"
 
 namespace ouro::engine {
 
@@ -27,7 +27,7 @@ struct Reach {
 };
 
 /// Of this region to each rank.
-std::vector<Reach> reach_of(const Region& region, std::size_t ranks);
+std::vector<Reach> reach_of(const SynchronizedRegion& region, std::size_t ranks);
 
 /// The neighbours of one rank, by rank.
 ///
@@ -36,6 +36,6 @@ std::vector<Reach> reach_of(const Region& region, std::size_t ranks);
 std::vector<Neighbour> match_neighbours(std::span<const Reach> to, std::span<const Reach> from);
 
 /// By rank. Collective over `comm`.
-std::vector<Neighbour> find_neighbours(MPI_Comm comm, const Region& region);
+std::vector<Neighbour> find_neighbours(MPI_Comm comm, const SynchronizedRegion& region);
 
 }  // namespace ouro::engine

@@ -18,7 +18,7 @@ constexpr std::uint64_t kManyBatches = 64, kFewEventsOfBatch = 4;
 
 }  // namespace
 
-NullMessageProtocol::NullMessageProtocol(Region& region, Courier& courier,
+NullMessageProtocol::NullMessageProtocol(SynchronizedRegion& region, Courier& courier,
                                          const std::vector<Neighbour>& neighbours, Duration shortest_way)
     : region_{region},
       courier_{courier},

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/neighbours.hpp"
-#include "engine/region.hpp"
+#include "engine/synchronized_region.hpp"
 #include "engine/transport.hpp"
 
 namespace ouro::engine {
@@ -42,7 +42,7 @@ class NullMessageProtocol {
  public:
   /// @param shortest_way  over a border, on any rank
   /// Keeps references.
-  NullMessageProtocol(Region& region, Courier& courier, const std::vector<Neighbour>& neighbours,
+  NullMessageProtocol(SynchronizedRegion& region, Courier& courier, const std::vector<Neighbour>& neighbours,
                       Duration shortest_way);
 
   enum class Step {
@@ -125,7 +125,7 @@ class NullMessageProtocol {
   void tell_before_waiting();
   Link& link_of(int rank) { return links_[link_of_rank_[static_cast<std::size_t>(rank)]]; }
 
-  Region& region_;
+  SynchronizedRegion& region_;
   Courier& courier_;
   Duration shortest_way_;
   Duration slice_;   // of simulated time between common stops; the same on all ranks

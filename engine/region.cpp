@@ -13,7 +13,8 @@ Region::Region(int rank, int ranks, Placement placement, const LpFactory& make, 
     : rank_{rank},
       placement_{std::move(placement)},
       slots_(placement_.size()),
-      outgoing_(static_cast<std::size_t>(ranks)) {
+      outgoing_(static_cast<std::size_t>(ranks)),
+      recorder_{options.recorder} {
   for (std::size_t index = 0; index < slots_.size(); ++index) {
     if (placement_[index] != rank_ && placement_[index] != kEveryRank) continue;
     const LpId id{static_cast<LpId::Value>(index)};
@@ -277,8 +278,10 @@ void Region::check_promise(const Event& event, std::size_t target, Time arrival)
 
 void Region::run_before(Time bound, std::uint64_t most) {
   for (; most > 0 && queue_.next_time() < bound; --most) {
-    if (table_) table_->take(queue_.earliest_slot(), floor_);
+    const auto place = queue_.earliest_slot();
+    if (table_) table_->take(place, floor_);
     const Event event = queue_.pop();
+    if (recorder_ != nullptr) recorder_->handle(event, place);
     auto& slot = slots_[event.to.value()];
     slot.clock = event.time;
     slot.digest.add(event);
@@ -344,6 +347,7 @@ void Region::deliver(const Event& event) {
   const int rank = placement_[event.to.value()];
   auto& sender = slots_[event.from.value()];
   const bool replica_sends = sender.replicated;
+  if (recorder_ != nullptr) recorder_->send(event, sender.clock);
   if (replica_sends) sender.sent_digest.add(event);
   if (rank == rank_ || rank == kEveryRank) keep(event);
   if (rank == rank_ || replica_sends) return;
@@ -361,6 +365,7 @@ void Region::deliver(const Event& event) {
 /// Makes the event pending, with its promises.
 void Region::keep(const Event& event) {
   const auto slot = queue_.push(event);
+  if (recorder_ != nullptr) recorder_->keep(event, slot);
   if (!table_) return;
   foresee(event, scratch_least_);
   for (std::size_t i = 0; i < scratch_least_.size(); ++i) {

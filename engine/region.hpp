@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +13,8 @@
 #include "engine/event_queue.hpp"
 #include "engine/logical_process.hpp"
 #include "engine/promise_table.hpp"
+#include "engine/recorder.hpp"
+#include "engine/synchronized_region.hpp"
 
 namespace ouro::engine {
 
@@ -34,56 +35,33 @@ struct RegionOptions {
   SavedState saved{};
   /// Called when all LPs are made and none has started: what foresee() will be asked for.
   std::function<void(const Border&)> meet_border{};
+  /// Takes down what the LPs do; without it nothing is. Outlives the region.
+  Recorder* recorder = nullptr;
 };
 
 /// The LPs that one rank simulates, and their pending events.
-class Region {
+class Region final : public SynchronizedRegion {
  public:
   /// Makes the LPs of `rank` and lets them send their first events.
   ///
   /// @throws ContractError  if a channel has no lookahead, or leads to no LP
   Region(int rank, int ranks, Placement placement, const LpFactory& make, const RegionOptions& options = {});
 
-  static constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+  void run_before(Time bound, std::uint64_t most = kAllEvents) override;
+  Time next_time() const override { return queue_.next_time(); }
+  const std::vector<int>& peers() const override { return peers_; }
+  Time promise_to(int peer) const override;
+  Duration shortest_way() const override { return shortest_way_; }
+  Time promise_to_all() const override;
+  Duration transit_to(int peer) const override;
+  Duration transit_to_all() const override;
+  std::vector<Event>& outgoing(int peer) override { return outgoing_[static_cast<std::size_t>(peer)]; }
+  void receive(std::span<const Event> events, Time promised) override;
 
-  /// Handles pending events before `bound`, earliest first, but at most `most` of them.
-  void run_before(Time bound, std::uint64_t most = kAll);
-
-  Time next_time() const { return queue_.next_time(); }
-
-  /// Ranks that an LP of this region can send to, increasing.
-  const std::vector<int>& peers() const { return peers_; }
-
-  /// Nothing that follows from what is pending here, over LPs of this region only, arrives at an LP of `peer`
-  /// before this time. What waits in outgoing() is not pending here any more.
-  Time promise_to(int peer) const;
-
-  /// Least delay of a channel that crosses the border; kForever if none does.
-  Duration shortest_way() const { return shortest_way_; }
-
-  /// The least of promise_to() over all peers.
-  Time promise_to_all() const;
-
-  /// Nothing that follows from an event that this region is still to receive, over LPs of this region only,
-  /// arrives at an LP of `peer` sooner than this after that event; kForever if nothing can.
-  Duration transit_to(int peer) const;
-
-  /// The least of transit_to() over all peers.
-  Duration transit_to_all() const;
-
-  /// What is to be sent to `peer`; the synchronizer takes it from here.
-  std::vector<Event>& outgoing(int peer) { return outgoing_[static_cast<std::size_t>(peer)]; }
-
-  /// Takes in what another rank sent.
-  ///
-  /// @param promised  that nothing arrives before this time
-  /// @throws CausalityError  if an event is below that, or below its receiver's clock
-  void receive(std::span<const Event> events, Time promised);
-
-  std::uint64_t events() const { return events_; }
+  std::uint64_t events() const override { return events_; }
   std::size_t pending() const { return queue_.size(); }
   const Placement& placement() const { return placement_; }
-  int rank() const { return rank_; }
+  int rank() const override { return rank_; }
 
   /// Of each LP of this rank: what it handled, in which order.
   struct LpReport {
@@ -155,6 +133,7 @@ class Region {
   std::vector<int> peers_;
   Border border_;
   EventQueue queue_;
+  Recorder* recorder_;
   std::uint64_t events_ = 0;
   std::uint64_t copies_ = 0;
 

@@ -3,9 +3,8 @@
 #include <span>
 #include <vector>
 
-#include "engine/region.hpp"
+#include "engine/synchronized_region.hpp"
 #include "engine/synchronizer.hpp"
-#include "engine/verification.hpp"
 #include "engine/virtual_rank.hpp"
 
 namespace ouro::engine {
@@ -14,7 +13,6 @@ namespace ouro::engine {
 struct VirtualRun {
   double wall_seconds = 0;
   std::vector<SynchronizationCost> costs;  ///< by rank, in wall times of that cluster
-  RunVerdict verdict;                      ///< of what was really simulated
 };
 
 /// Runs `regions`, one for each rank of an imagined cluster, in this process, and follows the wall clock that
@@ -28,8 +26,8 @@ struct VirtualRun {
 /// Left out: links that messages share, ranks that share a node, events that take longer than others, and
 /// what a rank does outside of the above, such as looking for messages in vain or writing results.
 ///
-/// @throws ContractError  if the ranks wait for each other, or copies of a replicated LP differ at the end
-VirtualRun run_virtual_cluster(std::span<Region* const> regions, SynchronizerKind kind,
+/// @throws ContractError  if the ranks wait for each other
+VirtualRun run_virtual_cluster(std::span<SynchronizedRegion* const> regions, SynchronizerKind kind,
                                const VirtualCosts& costs, Time stop = kNever);
 
 }  // namespace ouro::engine

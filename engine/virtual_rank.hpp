@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "engine/neighbours.hpp"
-#include "engine/region.hpp"
+#include "engine/synchronized_region.hpp"
 #include "engine/synchronizer.hpp"
 #include "engine/transport.hpp"
 
@@ -46,10 +46,10 @@ class VirtualRank final : public Courier {
  public:
   /// @param inboxes  of all ranks
   /// Keeps references.
-  VirtualRank(Region& region, const VirtualCosts& costs, std::vector<VirtualInbox>& inboxes)
+  VirtualRank(SynchronizedRegion& region, const VirtualCosts& costs, std::vector<VirtualInbox>& inboxes)
       : region_{region}, costs_{costs}, inboxes_{inboxes} {}
 
-  Region& region() { return region_; }
+  SynchronizedRegion& region() { return region_; }
   double clock() const { return clock_; }
   double next_arrival() const { return inbox().next_arrival(); }
 
@@ -71,7 +71,7 @@ class VirtualRank final : public Courier {
   void spend(double SynchronizationCost::*on, double seconds);
   void charge_message(std::size_t bytes);
 
-  Region& region_;
+  SynchronizedRegion& region_;
   const VirtualCosts& costs_;
   std::vector<VirtualInbox>& inboxes_;
   double clock_ = 0;

@@ -10,7 +10,7 @@ namespace ouro::engine {
 namespace {
 
 void work_before(VirtualRank& rank, Time bound) {
-  rank.region().run_before(bound);
+  rank.region().run_before(bound, kAllEvents);
   rank.charge_events();
 }
 

@@ -11,6 +11,11 @@
 
 namespace ouro::llm {
 
+/// Whether a model is simulated as Foresight has it: packet by packet, and without an encoder.
+inline bool is_foreseen(const PipelinePlan& plan) {
+  return plan.wafer().noc.fidelity == wafer::Fidelity::packet && plan.model().encoder_layers == 0;
+}
+
 /// How soon what is under way in one region can reach beyond its border: the promises of its events.
 ///
 /// Everything that an event can lead to is known in advance: a packet's route; the passes, H-trees and SFU
@@ -24,10 +29,7 @@ class Foresight {
   Foresight(const PipelinePlan& plan, engine::Duration control_latency, const std::vector<int>& rank_of_die,
             int rank);
 
-  /// Whether the model is simulated as it is foreseen here: packet by packet, and without an encoder.
-  bool knows_the_model() const {
-    return plan_.wafer().noc.fidelity == wafer::Fidelity::packet && plan_.model().encoder_layers == 0;
-  }
+  bool knows_the_model() const { return is_foreseen(plan_); }
 
   /// Before all else: finds the ways to these targets.
   void meet(const engine::Border& border);

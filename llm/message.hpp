@@ -150,6 +150,10 @@ struct Message {
 static_assert(sizeof(Message) == engine::Event::kPayloadBytes);
 static_assert(std::has_unique_object_representations_v<Message>);  // no padding: digests read every byte
 
+/// Of an event: what decides what can follow from it, and how soon at least, whatever the token; see
+/// Foresight.
+std::uint32_t kind_of(const engine::Event& event);
+
 inline constexpr engine::LpId kControllerLp{0};
 inline constexpr engine::LpId kHostLp{1};
 inline constexpr std::uint32_t kFirstDieLp = 2;

@@ -8,13 +8,6 @@
 namespace ouro::llm {
 namespace {
 
-engine::Placement place(const Experiment& experiment, const std::vector<int>& rank_of_die) {
-  const auto host_die = experiment.wafer.geometry.die_of(experiment.wafer.noc.host);
-  engine::Placement placement{engine::kEveryRank, rank_of_die[host_die.value()]};
-  placement.insert(placement.end(), rank_of_die.begin(), rank_of_die.end());
-  return placement;
-}
-
 bool is_stage(const Experiment& experiment) {
   return experiment.wafer.noc.fidelity == wafer::Fidelity::stage;
 }
@@ -27,13 +20,20 @@ std::optional<StageTiming> make_stage_timing(const Experiment& experiment) {
 
 }  // namespace
 
+engine::Placement place(const Experiment& experiment, const std::vector<int>& rank_of_die) {
+  const auto host_die = experiment.wafer.geometry.die_of(experiment.wafer.noc.host);
+  engine::Placement placement{engine::kEveryRank, rank_of_die[host_die.value()]};
+  placement.insert(placement.end(), rank_of_die.begin(), rank_of_die.end());
+  return placement;
+}
+
 engine::Lookahead usable_lookahead(const Experiment& experiment, engine::Lookahead wanted) {
   const bool stays_whole = experiment.wafer.noc.routing.is_whole() && experiment.wafer.failures.empty();
   return stays_whole ? wanted : engine::Lookahead::link;
 }
 
 System::System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
-               engine::Lookahead lookahead, const engine::SavedState& saved)
+               engine::Lookahead lookahead, const engine::SavedState& saved, engine::Recorder* recorder)
     : experiment_{experiment},
       machine_{experiment.wafer.failures.empty() ? nullptr : std::make_unique<LiveMachine>(experiment)},
       foresight_{*experiment.plan, experiment.control_latency, rank_of_die, rank},
@@ -43,7 +43,8 @@ System::System(const Experiment& experiment, int rank, int ranks, const std::vec
           engine::RegionOptions{
               .lookahead = usable_lookahead(experiment, lookahead),
               .saved = saved,
-              .meet_border = [this](const engine::Border& border) { foresight_.meet(border); }})} {}
+              .meet_border = [this](const engine::Border& border) { foresight_.meet(border); },
+              .recorder = recorder})} {}
 
 std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
   if (id == kControllerLp) {

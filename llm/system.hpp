@@ -17,14 +17,19 @@ namespace ouro::llm {
 /// What of the wanted lookahead a wafer allows: promises know the ways of a whole network only.
 engine::Lookahead usable_lookahead(const Experiment& experiment, engine::Lookahead wanted);
 
+/// The rank of every LP.
+engine::Placement place(const Experiment& experiment, const std::vector<int>& rank_of_die);
+
 /// The LPs of one rank: its copy of the controllers, its dies, and perhaps the host interface.
 class System {
  public:
   /// @param rank_of_die  one rank for each die; the host interface goes with the die that it is attached to
   /// @param lookahead    wanted
   /// @param saved        the states to go on from; without, a run begins
+  /// @param recorder     takes down what the LPs do; outlives them
   System(const Experiment& experiment, int rank, int ranks, const std::vector<int>& rank_of_die,
-         engine::Lookahead lookahead = engine::Lookahead::promises, const engine::SavedState& saved = {});
+         engine::Lookahead lookahead = engine::Lookahead::promises, const engine::SavedState& saved = {},
+         engine::Recorder* recorder = nullptr);
   System(const System&) = delete;
   System& operator=(const System&) = delete;
 

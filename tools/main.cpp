@@ -165,6 +165,8 @@ class Program {
     add_output(command, run_.out, run_.force, ".h5");
     add_partition_from(command, run_.configuration.assignments);
     command.add_flag("--profile", run_.profile, "say where the wall time went, and what limits the run");
+    command.add_option("--record", run_.record,
+                       "a file for 'ouroboros project': who worked when, and told whom what");
     command.add_option("--restart", run_.restart,
                        "go on from this checkpoint, on any number of ranks; the configuration is in it, and "
                        "the result has its name");
@@ -313,8 +315,10 @@ class Program {
   }
 
   void add_project() {
-    auto& command = add("project", "Predicts how long a run would take on the ranks of a cluster");
-    command.add_option("RUN.h5", project_.result, "the run, with what it measured of itself")->required();
+    auto& command = add("project", "Predicts how long a recorded run would take on the ranks of a cluster");
+    command
+        .add_option("RECORDING.h5", project_.recording, "what 'ouroboros run --record RECORDING.h5' wrote")
+        ->required();
     command.add_option("--ranks", project_.ranks, "how many, such as 1,2,4")->required();
     command.add_option("--latency", project_.latency, "of a message of that cluster, such as 1.5us")
         ->required();

@@ -11,10 +11,13 @@
 #include <numeric>
 
 #include "engine/error.hpp"
+#include "engine/recorded_region.hpp"
+#include "engine/recording_file.hpp"
 #include "engine/results_reader.hpp"
 #include "engine/units.hpp"
 #include "engine/virtual_cluster.hpp"
 #include "llm/experiment.hpp"
+#include "llm/foresight.hpp"
 #include "llm/system.hpp"
 #include "partitions/read_partition.hpp"
 #include "tools/configuration.hpp"
@@ -68,6 +71,11 @@ double parse_bandwidth(const std::string& text) {
 }
 
 engine::Config configuration_of(const engine::ResultsReader& result, const ProjectArguments& arguments) {
+  for (const auto& assignment : arguments.assignments) {
+    if (assignment.starts_with("partition.") || assignment.starts_with("engine.")) continue;
+    throw InputError{"--set " + assignment, "what was simulated is recorded",
+                     "sections partition and engine can be set"};
+  }
   constexpr auto kPath = "/configuration/resolved_toml";
   auto assignments = arguments.assignments;
   if (!arguments.synchronizer.empty()) assignments.push_back("engine.synchronizer=" + arguments.synchronizer);
@@ -114,17 +122,33 @@ Costs read_costs(const engine::ResultsReader& result, double latency_seconds, do
 // ---- the replay
 // ------------------------------------------------------------------------------------
 
-engine::VirtualRun replay(const llm::Experiment& experiment, const partitions::Partition& partition,
-                          int ranks, const RunSettings& settings, const engine::VirtualCosts& costs) {
-  std::vector<std::unique_ptr<llm::System>> systems;
-  std::vector<engine::Region*> regions;
+/// What is the same for any number of ranks.
+struct Replay {
+  const llm::Experiment& experiment;
+  const engine::Recording& recording;
+  const engine::RecordedWays& ways;
+  engine::SynchronizerKind synchronizer;
+  engine::Lookahead lookahead;
+  engine::VirtualCosts costs;
+};
+
+engine::VirtualRun run_replay(const Replay& replay, const partitions::Partition& partition, int ranks) {
+  const auto placement = llm::place(replay.experiment, partition);
+  std::vector<std::unique_ptr<engine::RecordedRegion>> regions;
+  std::vector<engine::SynchronizedRegion*> pointers;
   for (int rank = 0; rank < ranks; ++rank) {
-    systems.push_back(std::make_unique<llm::System>(experiment, rank, ranks, partition, settings.lookahead));
-    regions.push_back(&systems.back()->region());
+    regions.push_back(std::make_unique<engine::RecordedRegion>(rank, ranks, placement, replay.recording,
+                                                               replay.ways, replay.lookahead));
+    pointers.push_back(regions.back().get());
   }
-  auto run = engine::run_virtual_cluster(regions, settings.synchronizer, costs);
-  for (const auto& system : systems) system->check_finished();
-  return run;
+  return engine::run_virtual_cluster(pointers, replay.synchronizer, replay.costs);
+}
+
+/// Of the whole run on one rank, a replicated LP's events counted once.
+std::uint64_t events_of(const engine::Recording& recording) {
+  std::uint64_t events = 0;
+  for (const auto& work : recording.work) events += work.events;
+  return events;
 }
 
 /// Where the time of all ranks together goes, but for the events of the run itself.
@@ -139,7 +163,7 @@ double sum_over_ranks(const engine::VirtualRun& run, double SynchronizationCost:
 }
 
 /// Largest first.
-auto losses_of(const engine::VirtualRun& run, double event_seconds) {
+auto losses_of(const engine::VirtualRun& run, double alone_seconds) {
   const auto ranks = static_cast<double>(run.costs.size());
   const double events = sum_over_ranks(run, &SynchronizationCost::events_seconds);
   double busiest = 0;
@@ -150,15 +174,14 @@ auto losses_of(const engine::VirtualRun& run, double event_seconds) {
       Loss{"waiting for other ranks", sum_over_ranks(run, &SynchronizationCost::waiting_seconds) - imbalance},
       Loss{"packing messages", sum_over_ranks(run, &SynchronizationCost::packing_seconds)},
       Loss{"finding promises", sum_over_ranks(run, &SynchronizationCost::promising_seconds)},
-      Loss{"events that each rank repeats",
-           events - event_seconds * static_cast<double>(run.verdict.events)}};
+      Loss{"events that each rank repeats", events - alone_seconds}};
   std::sort(losses.begin(), losses.end(), [](const Loss& a, const Loss& b) { return a.seconds > b.seconds; });
   return losses;
 }
 
 /// The two largest, as shares of the time of all ranks.
-std::string describe_losses(const engine::VirtualRun& run, double event_seconds) {
-  const auto losses = losses_of(run, event_seconds);
+std::string describe_losses(const engine::VirtualRun& run, double alone_seconds) {
+  const auto losses = losses_of(run, alone_seconds);
   const double all = run.wall_seconds * static_cast<double>(run.costs.size());
   return fmt::format("{:.0f} % {}, {:.0f} % {}", 100 * losses[0].seconds / all, losses[0].name,
                      100 * losses[1].seconds / all, losses[1].name);
@@ -172,31 +195,30 @@ struct Row {
   double efficiency() const { return speed_up / ranks; }
 };
 
-Row print_row(const engine::VirtualRun& run, double event_seconds) {
+/// @param alone  seconds of all events, each once
+Row print_row(const engine::VirtualRun& run, double event_seconds, double alone) {
   const auto ranks = static_cast<int>(run.costs.size());
-  const double alone = event_seconds * static_cast<double>(run.verdict.events);
   const Row row{ranks, run.wall_seconds, alone / run.wall_seconds};
   std::uint64_t stretches = 0;
   for (const auto& cost : run.costs) stretches += cost.windows;
   const double events = sum_over_ranks(run, &SynchronizationCost::events_seconds) / event_seconds;
   fmt::print("{:5}  {:9.4g}  {:8.2f}  {:8.1f} %  {:17.4g}  {}\n", ranks, row.wall_seconds, row.speed_up,
              100 * row.efficiency(), events / static_cast<double>(stretches),
-             ranks == 1 ? "none" : describe_losses(run, event_seconds));
+             ranks == 1 ? "none" : describe_losses(run, alone));
   std::fflush(stdout);  // the next row takes a while
   return row;
 }
 
-void print_head(const engine::ResultsReader& result, const llm::Experiment& experiment,
-                const RunSettings& settings, const Costs& costs) {
-  const auto& each = costs.virtual_costs;
-  const bool window = settings.synchronizer == engine::SynchronizerKind::window;
-  const bool link = llm::usable_lookahead(experiment, settings.lookahead) == engine::Lookahead::link;
+void print_head(const engine::ResultsReader& result, const Replay& replay, bool assumed) {
+  const auto& each = replay.costs;
+  const bool window = replay.synchronizer == engine::SynchronizerKind::window;
+  const bool link = replay.lookahead == engine::Lookahead::link;
   fmt::print("{} replayed with engine.synchronizer = \"{}\", engine.lookahead = \"{}\"\n", result.name(),
              window ? "window" : "null-message", link ? "link" : "promises");
   fmt::print("measured in that run: {:.4g} ns an event\n", 1e9 * each.event_seconds);
   fmt::print(
       "{}: {:.3g} us a look at promises; {:.3g} us and {:.3g} ns a byte for a message, at either end\n",
-      costs.assumed ? "assumed, since that run had one rank and no messages" : "measured in that run",
+      assumed ? "assumed, since that run had one rank and no messages" : "measured in that run",
       1e6 * each.promise_seconds, 1e6 * each.message_seconds, 1e9 * each.byte_seconds);
   fmt::print("of the cluster: {:.4g} us latency, {:.4g} GB/s\n\n", 1e6 * each.latency_seconds,
              1e-9 * each.bytes_per_second);
@@ -204,13 +226,22 @@ void print_head(const engine::ResultsReader& result, const llm::Experiment& expe
              "events a stretch", "largest losses");
 }
 
-/// A replay that handles other events than the run did predicts another run.
-void check_same_run(const engine::VirtualRun& run, const engine::ResultsReader& result, bool changed) {
-  const auto* recorded = result.find_attribute("/", "digest");
-  if (changed || !recorded) return;
-  if (*recorded == engine::AttributeValue{fmt::format("{:016x}", run.verdict.digest)}) return;
-  throw InputError{result.name(), "this program does not repeat the run that made it",
-                   "use the version that made it, with the same model and trace files"};
+/// What the model cannot promise is not replayed as if it could.
+engine::Lookahead lookahead_of(const llm::Experiment& experiment, engine::Lookahead wanted) {
+  if (!llm::is_foreseen(*experiment.plan)) return engine::Lookahead::link;
+  return llm::usable_lookahead(experiment, wanted);
+}
+
+void check_same_wafer(const engine::ResultsReader& result, const engine::Recording& recording,
+                      const llm::Experiment& experiment) {
+  const auto lps =
+      llm::place(experiment, std::vector<int>(static_cast<std::size_t>(experiment.wafer.geometry.dies())))
+          .size();
+  if (recording.replicated.size() == lps) return;
+  throw InputError{
+      result.name(),
+      fmt::format("has {} logical processes, its configuration {}", recording.replicated.size(), lps),
+      "use the version that made it"};
 }
 
 }  // namespace
@@ -219,23 +250,31 @@ void project(const ProjectArguments& arguments) {
   const auto all_ranks = parse_ranks(arguments.ranks);
   const double latency = parse_latency(arguments.latency);
   const double bandwidth = parse_bandwidth(arguments.bandwidth);
-  const engine::ResultsReader result{arguments.result};
+  const engine::ResultsReader result{arguments.recording};
+  const auto recording = engine::read_recording(result);
   const auto costs = read_costs(result, latency, bandwidth);
   const auto config = configuration_of(result, arguments);
   const auto settings = read_run_settings(config);
   const auto experiment = llm::read_experiment(config);
+  check_same_wafer(result, recording, *experiment);
   std::vector<partitions::Partition> partitions;
   partitions.reserve(all_ranks.size());
   for (const int ranks : all_ranks)
     partitions.push_back(partitions::read_partition(config, *experiment, ranks));
 
-  print_head(result, *experiment, settings, costs);
+  const engine::RecordedWays ways{recording};
+  const Replay replay{*experiment,
+                      recording,
+                      ways,
+                      settings.synchronizer,
+                      lookahead_of(*experiment, settings.lookahead),
+                      costs.virtual_costs};
+  const double event_seconds = replay.costs.event_seconds;
+  const double alone = event_seconds * static_cast<double>(events_of(recording));
+  print_head(result, replay, costs.assumed);
   std::vector<Row> rows;
-  for (std::size_t i = 0; i < all_ranks.size(); ++i) {
-    const auto run = replay(*experiment, partitions[i], all_ranks[i], settings, costs.virtual_costs);
-    check_same_run(run, result, !arguments.assignments.empty());
-    rows.push_back(print_row(run, costs.virtual_costs.event_seconds));
-  }
+  for (std::size_t i = 0; i < all_ranks.size(); ++i)
+    rows.push_back(print_row(run_replay(replay, partitions[i], all_ranks[i]), event_seconds, alone));
   const auto best = *std::max_element(rows.begin(), rows.end(),
                                       [](const Row& a, const Row& b) { return a.speed_up < b.speed_up; });
   fmt::print("\nof these, {} {} the fastest: {:.4g} s, {:.2f} times as fast as one, at {:.1f} % efficiency\n",

@@ -21,6 +21,7 @@
 #include "tools/progress.hpp"
 #include "tools/run_figures.hpp"
 #include "tools/run_profile.hpp"
+#include "tools/run_recording.hpp"
 #include "tools/run_settings.hpp"
 #include "tools/run_statistics.hpp"
 #include "tools/run_summary.hpp"
@@ -45,6 +46,7 @@ struct Prepared {
   partitions::Partition partition;
   RunSettings settings;
   std::unique_ptr<engine::ResultsFile> file;
+  std::unique_ptr<RunRecording> recording;  // if one is wanted
 };
 
 std::filesystem::path output_path(const RunArguments& arguments) {
@@ -64,6 +66,10 @@ void check_arguments(const RunArguments& arguments) {
     throw engine::InputError{arguments.configuration.file.string(),
                              "a run that goes on has its configuration from the checkpoint",
                              "leave the file out"};
+  }
+  if (!arguments.record.empty() && !arguments.restart.empty()) {
+    throw engine::InputError{"--record", "a run that goes on has not recorded what was before",
+                             "record a run from its start"};
   }
   if (!(arguments.checkpoint_minutes >= 0)) {
     throw engine::InputError{
@@ -115,12 +121,24 @@ void refuse_checkpoints_of_another_run(const CheckpointFiles& files, const RunAr
                            "--restart goes on from it, --force begins anew"};
 }
 
+engine::Overwrite overwrite_of(const RunArguments& arguments) {
+  return arguments.force ? engine::Overwrite::allow : engine::Overwrite::refuse;
+}
+
+std::unique_ptr<RunRecording> open_recording(const Prepared& prepared, const RunArguments& arguments,
+                                             const std::filesystem::path& result, MPI_Comm comm) {
+  if (arguments.record.empty()) return nullptr;
+  if (arguments.record.lexically_normal() == result.lexically_normal())
+    throw engine::InputError{"--record", "is the result itself", "a file of its own"};
+  return std::make_unique<RunRecording>(arguments.record, comm, overwrite_of(arguments), *prepared.experiment,
+                                        llm::place(*prepared.experiment, prepared.partition));
+}
+
 std::unique_ptr<engine::ResultsFile> open_result(const std::filesystem::path& path,
                                                  const RunArguments& arguments, MPI_Comm comm) {
   const CheckpointFiles checkpoints{path};
   engine::on_rank_0(comm, [&] { refuse_checkpoints_of_another_run(checkpoints, arguments); });
-  const auto overwrite = arguments.force ? engine::Overwrite::allow : engine::Overwrite::refuse;
-  auto file = std::make_unique<engine::ResultsFile>(path, comm, overwrite);
+  auto file = std::make_unique<engine::ResultsFile>(path, comm, overwrite_of(arguments));
   if (arguments.restart.empty()) engine::on_rank_0(comm, [&] { checkpoints.remove(); });
   return file;
 }
@@ -138,7 +156,8 @@ class Simulation {
                 engine::mpi_size(comm),
                 prepared.partition,
                 prepared.settings.lookahead,
-                prepared.restart ? prepared.restart->states() : engine::SavedState{}},
+                prepared.restart ? prepared.restart->states() : engine::SavedState{},
+                prepared.recording ? &prepared.recording->recorder() : nullptr},
         begin_{prepared.restart ? prepared.restart->reached() : Time{}},
         tokens_at_start_{system_.controller().totals().tokens_retired},
         progress_{prepared_.experiment->tokens_to_process(), tokens_at_start_,
@@ -157,7 +176,7 @@ class Simulation {
     keep_what_is_written(begin_);
     const bool is_over = run_to_the_end();
     progress_.finish();
-    if (!is_over) return kStopped;
+    if (!is_over) return stopped();
     if (timetable_.waits_for_time() && engine::mpi_rank(comm_) == 0)
       logger_.warn("--checkpoint-at: the run was over before that time, so there is no checkpoint of it");
     const double wall = MPI_Wtime() - begin;
@@ -169,6 +188,7 @@ class Simulation {
     const auto engine_report = report(wall);
     writer_.write_engine(engine_report, system_.region());
     prepared_.file->commit();
+    if (prepared_.recording) finish_recording(engine_report);
     if (engine::mpi_rank(comm_) == 0) print_summary(std::cout, read_figures(engine::ResultsReader{path_}));
     if (profile) print_profile(std::cout, comm_, engine_report);
     return 0;
@@ -201,6 +221,7 @@ class Simulation {
       const Time stop = timetable_.not_after_checkpoint(pace.stop_after(next));
       next = synchronizer_->run_until(stop);
       writer_.append_finished(system_);
+      if (prepared_.recording) prepared_.recording->append(stop);
       const auto agreed = timetable_.agree(stop, next, MPI_Wtime() - begin);
       pace.adapt(agreed.wall_seconds);
       if (next != engine::kNever && stops_for(agreed.wish, stop)) return false;
@@ -230,6 +251,18 @@ class Simulation {
                  1e3 * engine::seconds(reached.time_since_epoch()),
                  stops ? "; stopped, to go on with --restart" : "");
     return stops;
+  }
+
+  int stopped() const {
+    if (prepared_.recording && engine::mpi_rank(comm_) == 0)
+      logger_.warn("--record: the run stopped before its end, so there is no recording of it");
+    return kStopped;
+  }
+
+  void finish_recording(const EngineReport& engine_report) {
+    const auto content =
+        prepared_.recording->finish(prepared_.resolved_toml, engine_report, system_.region());
+    logger_.info("recorded {}", content);
   }
 
   /// A run that is killed later leaves a file that can be read, and says how far it came.
@@ -281,6 +314,7 @@ int run(const RunArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
   const auto open = [&] {
     path = output_path(arguments);
     prepared.file = open_result(path, arguments, comm);
+    prepared.recording = open_recording(prepared, arguments, path, comm);
   };
   if (!succeed_together(comm, logger, open)) return kInputAtFault;
 

@@ -11,9 +11,10 @@ namespace ouro::tools {
 
 struct RunArguments {
   ConfigurationArguments configuration;
-  std::filesystem::path out;  ///< empty: the experiment's name with .h5, in the working directory
-  bool force = false;         ///< overwrite `out`
-  bool profile = false;       ///< say where the wall time went
+  std::filesystem::path out;     ///< empty: the experiment's name with .h5, in the working directory
+  bool force = false;            ///< overwrite `out` and `record`
+  bool profile = false;          ///< say where the wall time went
+  std::filesystem::path record;  ///< file for `ouroboros project`; empty: none
 
   std::filesystem::path restart;   ///< a checkpoint to go on from, instead of a configuration file
   double checkpoint_minutes = 10;  ///< of wall time between checkpoints; 0 for none

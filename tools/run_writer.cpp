@@ -7,17 +7,21 @@
 
 namespace ouro::tools {
 
+void write_origin(ResultWriting& out, const std::string& resolved_toml) {
+  auto& file = out.file();
+  file.set_attribute("/", "code_version", fmt::format("{} {}", kVersion, kRevision));
+  file.set_attribute("/", "seed", static_cast<std::int64_t>(out.experiment().workload.seed));
+  file.write_string({"/configuration/resolved_toml", "1",
+                     "the configuration of the run; as an experiment file it gives the same result"},
+                    resolved_toml);
+}
+
 RunWriter::RunWriter(engine::ResultsFile& file, MPI_Comm comm, const llm::Experiment& experiment)
     : out_{file, comm, experiment} {}
 
 void RunWriter::write_head(const std::string& resolved_toml) {
-  auto& file = out_.file();
-  file.set_attribute("/", "code_version", fmt::format("{} {}", kVersion, kRevision));
-  file.set_attribute("/", "seed", static_cast<std::int64_t>(out_.experiment().workload.seed));
-  file.set_attribute("/", "complete", std::int64_t{0});
-  file.write_string({"/configuration/resolved_toml", "1",
-                     "the configuration of the run; as an experiment file it gives the same result"},
-                    resolved_toml);
+  write_origin(out_, resolved_toml);
+  out_.file().set_attribute("/", "complete", std::int64_t{0});
   write_workload(out_);
   write_stations_plan(out_);
 }

@@ -10,6 +10,9 @@
 
 namespace ouro::tools {
 
+/// What a file is of: version, seed, configuration. Collective.
+void write_origin(ResultWriting& out, const std::string& resolved_toml);
+
 /// Writes the result file of a run, in the order in which it comes about. All member functions are
 /// collective.
 class RunWriter {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "engine/null_message_protocol.hpp"
+#include "engine/region.hpp"
 
 namespace ouro::engine {
 namespace {
