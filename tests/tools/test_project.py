@@ -133,7 +133,7 @@ class Project(Recorded):
         stretch = {lookahead: self.rows(self.project("one.rec.h5", "--ranks", "2", *CLUSTER, "--lookahead",
                                                      lookahead))[2][2]
                    for lookahead in ("promises", "link")}
-        self.assertGreater(stretch["promises"], 2 * stretch["link"])
+        self.assertGreater(stretch["promises"], 1.5 * stretch["link"])
 
     def test_a_run_on_one_rank_says_what_is_assumed(self):
         self.record("one.rec.h5")
