@@ -334,7 +334,7 @@ void Region::check_lookahead(const Slot& sender, LpId from, LpId to, Duration de
 
 Event Region::make_event(LpId from, LpId to, Duration delay) {
   auto& sender = slots_[from.value()];
-  check_lookahead(sender, from, to, delay);
+  if (from != to || delay < Duration{}) check_lookahead(sender, from, to, delay);
   Event event;
   event.time = sender.clock + delay;
   event.to = to;

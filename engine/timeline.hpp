@@ -36,6 +36,13 @@ class Timeline {
   }
 
   int shift() const { return shift_; }
+  /// From when on something would be added to a later window than at `time`.
+  Time window_end(Time time) const {
+    const auto ticks = static_cast<std::uint64_t>(picoseconds(time));
+    int shift = shift_;
+    while ((ticks >> shift) >= kWindows) ++shift;
+    return from_picoseconds(static_cast<std::int64_t>(((ticks >> shift) + 1) << shift));
+  }
   const std::vector<std::int64_t>& values() const { return values_; }
 
   template <class Archive>

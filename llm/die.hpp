@@ -51,8 +51,8 @@ class Die : public engine::LogicalProcess {
   std::string name() const override { return fmt::format("die {}", die().value()); }
 
   virtual wafer::DieId die() const = 0;
-  virtual const WorkLedger& ledger() const = 0;
-  virtual const Traffic& traffic() const = 0;
+  virtual WorkLedger ledger() const = 0;
+  virtual Traffic traffic() const = 0;
 
   /// Of the station with that number while its home core was on this die; nullptr if it never was.
   virtual const StationUse* station_use(int station) const = 0;

@@ -79,8 +79,8 @@ class DieProcess final : public Die {
   }
 
   wafer::DieId die() const override { return die_; }
-  const WorkLedger& ledger() const override { return ledger_; }
-  const Traffic& traffic() const override { return traffic_; }
+  WorkLedger ledger() const override { return ledger_; }
+  Traffic traffic() const override { return traffic_; }
   const wafer::PacketRecord& packet_record() const { return packet_record_; }
   /// By core of the die and port.
   wafer::LinkUse link_use(int core, int port) const;

@@ -12,31 +12,11 @@
 #include "llm/core_work.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/message.hpp"
+#include "llm/passage.hpp"
 #include "llm/pipeline_plan.hpp"
 #include "llm/undisturbed_head.hpp"
 #include "wafer/die_network.hpp"
 #include "wafer/energy.hpp"
-
-namespace ouro::llm {
-
-/// What a token's way from one station to the next takes and costs when nothing else is under way.
-struct Passage {
-  engine::Duration to_next{};       ///< from its launch until the next station, or the host, has all of it
-  engine::Duration first_output{};  ///< until the first tile of the station has its outputs
-  engine::Duration home_output{};   ///< until the tile of the home core has its outputs
-  engine::Duration credit{};        ///< until the station before, or the host, has its credit back
-  std::array<wafer::EnergyCounts, kStageCount> counts{};
-  std::array<engine::Duration, kStageCount> busy{};    ///< core time of crossbars and SFUs
-  std::array<bool, (kStageCount + 7) / 8 * 8> uses{};  ///< whether a stage has any of these; without padding
-  std::int64_t packets = 0;                            ///< a multicast counts once for each destination
-  std::int64_t flits = 0;
-  std::int64_t packets_to_host = 0;  ///< of them
-  std::int64_t flits_to_host = 0;
-};
-
-}  // namespace ouro::llm
-
-OURO_ARCHIVE_AS_BYTES(ouro::llm::Passage);
 
 namespace ouro::llm {
 

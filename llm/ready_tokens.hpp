@@ -33,7 +33,11 @@ class ReadyTokens {
     const auto earlier = [](const ReadyToken& a, const ReadyToken& b) {
       return a.token.number < b.token.number;
     };
-    tokens_.insert(std::upper_bound(tokens_.begin(), tokens_.end(), token, earlier), token);
+    if (tokens_.empty() || earlier(tokens_.back(), token)) {
+      tokens_.push_back(token);  // which takes new memory now and then, and insert() each time
+    } else {
+      tokens_.insert(std::upper_bound(tokens_.begin(), tokens_.end(), token, earlier), token);
+    }
     while (followed_ - next_ < tokens_.size() && tokens_[followed_ - next_].token.number == followed_) {
       const bool closes = tokens_[followed_ - next_].token.closes_batch();
       ++followed_;

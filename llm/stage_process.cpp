@@ -11,6 +11,17 @@ using engine::Duration;
 using engine::Time;
 using wafer::Component;
 
+namespace {
+
+void add(Traffic& traffic, const PassageWork& work, std::int64_t times) {
+  traffic.packets_sent += times * work.packets;
+  traffic.flits_sent += times * work.flits;
+  traffic.packets_received += times * (work.packets - work.packets_to_host);
+  traffic.flits_received += times * (work.flits - work.flits_to_host);
+}
+
+}  // namespace
+
 StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTiming& timing,
                            const KvController& kv, Duration control_latency, StationLog log)
     : plan_{plan},
@@ -29,23 +40,17 @@ StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTimi
                          .attends = station.attends,
                          .before = number == 0 ? kHostLp : lp_of(number - 1),
                          .after = number == last ? kHostLp : lp_of(number + 1),
-                         .coming = boost::circular_buffer<Coming>(window),
                          .credits = boost::circular_buffer<Time>(window, Time{})});
     stations_.back().passes_free.resize(static_cast<std::size_t>(std::max(station.group->experts, 1)));
     if (station.routes)
       stations_.back().use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
-    if (station.attends) stations_.back().kv_free.resize(plan.ring(0).size());
   }
+  by_number_.resize(plan.stations().size() + 2);
+  for (auto& station : stations_) by_number_[static_cast<std::size_t>(station.number) + 1] = &station;
 }
 
 engine::LpId StageProcess::lp_of(int station) const {
   return die_lp(plan_.die_of_home(static_cast<std::size_t>(station)));
-}
-
-StageProcess::Station* StageProcess::find(int number) {
-  const auto found = std::lower_bound(stations_.begin(), stations_.end(), number,
-                                      [](const Station& s, int n) { return s.number < n; });
-  return found == stations_.end() || found->number != number ? nullptr : &*found;
 }
 
 engine::Channels StageProcess::channels() const {
@@ -109,14 +114,13 @@ void StageProcess::handle(const engine::Event& event, engine::Scheduler& schedul
     default:
       throw engine::ContractError{name() + " got a message for another LP"};
   }
-  ledger_.settle(event.time);
 }
 
 void StageProcess::receive_from_host(const Message& message) {
   traffic_.received(message.flits);
   const bool is_credit = message.cargo == Cargo::credit;
   const auto& way = is_credit ? timing_.last_credit() : timing_.embedding();
-  count(way, message.token().phase(), 0);
+  count_from_host(way, message.token().phase());
   Message onward = message;
   onward.kind = is_credit ? MessageKind::stage_credit : MessageKind::stage_coming;
   onward.station = is_credit ? static_cast<std::uint16_t>(plan_.stations().size() - 1) : 0;
@@ -128,7 +132,8 @@ void StageProcess::receive_from_host(const Message& message) {
 // -------------------------------------------------------------------------------------------------
 
 void StageProcess::expect(Station& station, const Coming& coming) {
-  if (station.coming.full()) throw engine::ContractError{name() + " got a token without a credit"};
+  if (static_cast<int>(station.coming.size()) == plan_.window())
+    throw engine::ContractError{name() + " got a token without a credit"};
   if (coming.token.number != station.next_number++)
     throw engine::ContractError{name() + " got a token before one that entered earlier"};
   station.coming.push_back(coming);
@@ -136,11 +141,22 @@ void StageProcess::expect(Station& station, const Coming& coming) {
     if (late.number == coming.token.number) station.coming.back().last += late.by;
   }
   std::erase_if(station.late, [&](const Late& late) { return late.number <= coming.token.number; });
-  const auto gather = station_plan(station.number).gather_time;
-  const Time last = std::max(station.coming.back().last, station.link_free + gather);
+  if (station.coming.size() == 1) announce_ready(station);
+}
+
+/// Says when the token that comes next will be ready, if nothing else comes over the link before it. A token
+/// behind it is announced when this one is ready.
+void StageProcess::announce_ready(Station& station) {
+  const auto& coming = station.coming.front();
+  Time ready = coming.last;
+  if (station.placed == 0) {
+    const auto gather = station_plan(station.number).gather_time;
+    const Time whole = std::max(coming.last, station.link_free + gather);
+    ready = std::max(whole, station.sfu_free) + timing_.home_time(station.number);
+  }
   Message message{.kind = MessageKind::stage_ready, .station = static_cast<std::uint16_t>(station.number)};
   message.set_token(coming.token);
-  scheduler_->send_at(scheduler_->self(), last + timing_.home_time(station.number), message);
+  scheduler_->send_at(scheduler_->self(), std::max(ready, scheduler_->now()), message);
 }
 
 void StageProcess::make_late(Station& station, const Late& late) {
@@ -181,25 +197,21 @@ void StageProcess::say_later(Station& station, const Launched& launched, Duratio
 void StageProcess::place_on_link(Station& station, Time before) {
   const auto gather = station_plan(station.number).gather_time;
   const auto home = timing_.home_time(station.number);
-  for (auto& coming : station.coming) {
-    if (coming.placed) continue;
+  for (; station.placed < station.coming.size(); ++station.placed) {
+    auto& coming = station.coming[station.placed];
     if (coming.first >= before) return;
     station.link_free = coming.whole = std::max(coming.last, station.link_free + gather);
     station.sfu_free = coming.last = std::max(station.link_free, station.sfu_free) + home;
-    coming.placed = true;
   }
 }
 
 void StageProcess::take_ready(Station& station) {
   place_on_link(station, scheduler_->now() + Duration{1});
+  if (station.coming.front().last > scheduler_->now())  // something else was before it
+    return announce_ready(station);
   const auto coming = station.coming.front();
-  if (coming.last > scheduler_->now()) {  // something else was on the link before it
-    Message message{.kind = MessageKind::stage_ready, .station = static_cast<std::uint16_t>(station.number)};
-    message.set_token(coming.token);
-    scheduler_->send_at(scheduler_->self(), coming.last, message);
-    return;
-  }
-  station.coming.pop_front();
+  station.coming.erase(station.coming.begin());
+  --station.placed;
   if (const auto number = coming.token.number; station_log_.records(number)) {
     station_log_.enter(station.number, number, coming.first);
     station_log_.gather(station.number, number, coming.last - timing_.home_time(station.number), coming.last);
@@ -208,6 +220,7 @@ void StageProcess::take_ready(Station& station) {
   if (!coming.token.closes_batch())
     give_credit_back(station, coming.token, timing_.station(station.number).credit);
   launch_ready_tokens(station);
+  if (!station.coming.empty()) announce_ready(station);
 }
 
 // ---- launching
@@ -228,7 +241,7 @@ void StageProcess::launch_ready_tokens(Station& station) {
   const Time now = scheduler_->now();
   while (const auto* next = station.ready.next()) {
     if (station.attends) {
-      const Time free = kv_cores_free(station, place(station, next->token));
+      const Time free = station.ring.free(place(station, next->token).cores, now);
       if (free > now) {
         station.waits.kv_since = std::min(station.waits.kv_since, now);
         return wake(station, free);
@@ -261,21 +274,22 @@ bool StageProcess::waits_for_credit(Station& station, const Token& token) {
 }
 
 void StageProcess::take_credit_back(Station& station, Time from) {
-  station.credits.insert(std::upper_bound(station.credits.begin(), station.credits.end(), from), from);
+  auto& credits = station.credits;
+  if (credits.empty() || credits.back() <= from) return credits.push_back(from);
+  credits.insert(std::upper_bound(credits.begin(), credits.end(), from), from);
 }
 
 void StageProcess::count_launch(Station& station, const ReadyToken& next) {
   const Time now = scheduler_->now();
-  const auto coming = std::count_if(station.coming.begin(), station.coming.end(),
-                                    [now](const Coming& token) { return token.first <= now; });
-  station.use.launch(next, static_cast<std::int64_t>(station.ready.size()) + coming, station.waits,
+  std::size_t begun = 0;  // tokens of which a part is here, and which are not ready; the rest come later
+  while (begun < station.coming.size() && station.coming[begun].first <= now) ++begun;
+  station.use.launch(next, static_cast<std::int64_t>(station.ready.size() + begun), station.waits,
                      station_plan(station.number), needs_credit(station, next.token), now);
   station.waits = {};
 }
 
 ExpertRouting::Choice StageProcess::choose_experts(Station& station, const Token& token) {
   const auto& plan = station_plan(station.number);
-  if (plan.group->experts == 0) return {};
   auto chosen = plan_.routing().choose(kv_.request_of(token.slot), token.position, plan.block);
   if (plan.routes) {
     for (const int expert : chosen) ++station.use.expert_tokens[static_cast<std::size_t>(expert)];
@@ -285,11 +299,11 @@ ExpertRouting::Choice StageProcess::choose_experts(Station& station, const Token
 
 void StageProcess::launch(Station& station, const Token& token) {
   const auto& plan = station_plan(station.number);
-  const auto chosen = choose_experts(station, token);
-  const auto& working = chosen.empty() ? everything_ : chosen;
-  const auto& timing = plan.group->experts > 0 ? timing_.station(station.number, working, token, kv_)
-                                               : timing_.station(station.number);
-  const std::int64_t context = std::int64_t{token.position} + 1;
+  const bool has_experts = plan.group->experts > 0;
+  const auto chosen = has_experts ? choose_experts(station, token) : ExpertRouting::Choice{};
+  const auto& working = has_experts ? chosen : everything_;
+  const auto& timing =
+      has_experts ? timing_.station(station.number, chosen, token, kv_) : timing_.station(station.number);
   const Time now = scheduler_->now();
   if (station_log_.records(token.number))
     station_log_.launch(station.number, token.number, kv_.request_of(token.slot), now);
@@ -297,12 +311,18 @@ void StageProcess::launch(Station& station, const Token& token) {
   const bool retires = plan.is_lm_head && !token.sampled();
   const auto* heads = station.attends ? &place(station, token) : nullptr;
   const auto& passage = heads != nullptr ? heads->passage : retires ? timing_.retirement() : timing.passage;
-  count(passage, token.phase(), plan.block);
+  if (now >= tallied_until_) settle_tallies();
   Duration last = passage.to_next;
   if (heads != nullptr) {
-    use_kv_cores(station, *heads, context);
-    count_context(*heads, context, token.phase(), plan.block);
-    last += timing_.slowest(*heads, context) - heads->slowest;
+    const auto newest = timing_.newest(*heads, std::int64_t{token.position} + 1);
+    use_kv_cores(station, *heads, newest);
+    count_attention(station, *heads, newest, token);
+    last += StageTiming::slowest(*heads, newest) - heads->slowest;
+  }
+  if (&passage == &timing_.station(station.number).passage) {
+    ++station.tally.alike[static_cast<std::size_t>(token.phase())];
+  } else {
+    station.tally.add_other(token.phase(), passage);
   }
   const Time sent = std::max(now, station.sends_free);
   Time start = sent;
@@ -334,16 +354,10 @@ void StageProcess::launch(Station& station, const Token& token) {
 }
 
 /// Tokens whose heads lie on the same cores follow each other as these cores allow.
-Time StageProcess::kv_cores_free(const Station& station, const HeadsAtBlock& heads) const {
-  Time free{};
-  for (const auto core : heads.cores) free = std::max(free, station.kv_free[core]);
-  return free;
-}
-
-void StageProcess::use_kv_cores(Station& station, const HeadsAtBlock& heads, std::int64_t context) {
-  const auto newest = heads.heads_of_core * timing_.newest(heads, context).slowest();
-  const Time free = scheduler_->now() + std::max(newest, timing_.elsewhere(heads).slowest());
-  for (const auto core : heads.cores) station.kv_free[core] = free;
+void StageProcess::use_kv_cores(Station& station, const HeadsAtBlock& heads, const AttentionTimes& newest) {
+  const Time now = scheduler_->now();
+  const auto of_newest = heads.heads_of_core * newest.slowest();
+  station.ring.use(heads.cores, now + std::max(of_newest, heads.elsewhere.slowest()), now);
 }
 
 const HeadsAtBlock& StageProcess::place(Station& station, const Token& token) {
@@ -421,36 +435,92 @@ void StageProcess::retire(const Token& token) {
 // ---- results
 // --------------------------------------------------------------------------------------------------
 
-void StageProcess::count(const Passage& passage, Phase phase, int block) {
-  for (std::size_t i = 0; i < kStageCount; ++i) {
-    if (!passage.uses[i]) continue;
-    const auto stage = static_cast<Stage>(i);
-    ledger_.count(stage, phase, passage.counts[i]);
-    if (passage.busy[i] > Duration{}) ledger_.busy(scheduler_->now(), block, stage, passage.busy[i]);
-  }
-  traffic_.packets_sent += passage.packets;
-  traffic_.flits_sent += passage.flits;
-  traffic_.packets_received += passage.packets - passage.packets_to_host;
-  traffic_.flits_received += passage.flits - passage.flits_to_host;
+void StageProcess::count_from_host(const Passage& way, Phase phase) {
+  for (std::size_t stage = 0; stage < kStageCount; ++stage)
+    if (way.uses[stage]) ledger_.count(static_cast<Stage>(stage), phase, way.counts[stage]);
+  ledger_.settle(scheduler_->now());
 }
 
-/// What the token's context adds to that of the token whose passage was counted.
-void StageProcess::count_context(const HeadsAtBlock& heads, std::int64_t context, Phase phase, int block) {
+/// What the token's context adds to that of the token whose passage is known.
+void StageProcess::count_attention(Station& station, const HeadsAtBlock& heads, const AttentionTimes& newest,
+                                   const Token& token) {
   const auto of_all = std::int64_t{plan_.kv_heads()};
-  const auto more = (context - heads.context) * of_all;
-  if (more == 0) return;
+  auto& tally = station.tally;
+  tally.context[static_cast<std::size_t>(token.phase())] +=
+      of_all * (std::int64_t{token.position} + 1 - heads.context);
+  tally.longer.score += of_all * (newest.score - heads.known.score);
+  tally.longer.softmax += of_all * (newest.softmax - heads.known.softmax);
+  tally.longer.values += of_all * (newest.values - heads.known.values);
+}
+
+/// Timelines do not tell times within a window apart, so what is tallied goes to the ledger when the next one
+/// begins.
+void StageProcess::settle_tallies() {
+  settle(ledger_, traffic_);
+  for (auto& station : stations_) station.tally.clear();
+  tallied_from_ = scheduler_->now();
+  tallied_until_ = ledger_.energy_timeline().window_end(tallied_from_);
+}
+
+void StageProcess::settle(WorkLedger& ledger, Traffic& traffic) const {
+  for (const auto& station : stations_) settle(station, ledger, traffic);
+  ledger.settle(tallied_from_);
+}
+
+void StageProcess::settle(const Station& station, WorkLedger& ledger, Traffic& traffic) const {
+  const int block = station_plan(station.number).block;
+  const auto settle_work = [&](Phase phase, const PassageWork& work, std::int64_t times) {
+    for (std::size_t i = 0; i < kStageCount; ++i) {
+      if (!work.uses[i]) continue;
+      const auto stage = static_cast<Stage>(i);
+      ledger.count(stage, phase, work.counts[i], times);
+      if (work.busy[i] > Duration{}) ledger.busy(tallied_from_, block, stage, times * work.busy[i]);
+    }
+    add(traffic, work, times);
+  };
+  for (const auto phase : {Phase::prefill, Phase::decode}) {
+    const auto index = static_cast<std::size_t>(phase);
+    const auto& tally = station.tally;
+    if (tally.alike[index] > 0)
+      settle_work(phase, timing_.station(station.number).passage, tally.alike[index]);
+    if (tally.others[index] > 0) settle_work(phase, tally.of_others[index], 1);
+  }
+  if (station.attends) settle_attention(station, ledger);
+}
+
+void StageProcess::settle_attention(const Station& station, WorkLedger& ledger) const {
   const auto& work = timing_.work_of_context();
-  ledger_.count(Stage::score, phase, Component::mac, more * work.score.macs);
-  ledger_.count(Stage::score, phase, Component::htree, more * work.score.htree_bits);
-  ledger_.count(Stage::softmax, phase, Component::sfu_special, more * work.softmax.special);
-  ledger_.count(Stage::softmax, phase, Component::sfu_simple, more * work.softmax.simple);
-  ledger_.count(Stage::projection, phase, Component::mac, more * work.values.macs);
-  ledger_.count(Stage::projection, phase, Component::htree, more * work.values.htree_bits);
-  const auto now = timing_.newest(heads, context);
-  const auto then = timing_.newest(heads, heads.context);
-  ledger_.busy(scheduler_->now(), block, Stage::score, of_all * (now.score - then.score));
-  ledger_.busy(scheduler_->now(), block, Stage::softmax, of_all * (now.softmax - then.softmax));
-  ledger_.busy(scheduler_->now(), block, Stage::projection, of_all * (now.values - then.values));
+  for (const auto phase : {Phase::prefill, Phase::decode}) {
+    const auto more = station.tally.context[static_cast<std::size_t>(phase)];
+    if (more == 0) continue;
+    ledger.count(Stage::score, phase, Component::mac, more * work.score.macs);
+    ledger.count(Stage::score, phase, Component::htree, more * work.score.htree_bits);
+    ledger.count(Stage::softmax, phase, Component::sfu_special, more * work.softmax.special);
+    ledger.count(Stage::softmax, phase, Component::sfu_simple, more * work.softmax.simple);
+    ledger.count(Stage::projection, phase, Component::mac, more * work.values.macs);
+    ledger.count(Stage::projection, phase, Component::htree, more * work.values.htree_bits);
+  }
+  const int block = station_plan(station.number).block;
+  const auto add_busy = [&](Stage stage, Duration time) {
+    if (time != Duration{}) ledger.busy(tallied_from_, block, stage, time);
+  };
+  add_busy(Stage::score, station.tally.longer.score);
+  add_busy(Stage::softmax, station.tally.longer.softmax);
+  add_busy(Stage::projection, station.tally.longer.values);
+}
+
+WorkLedger StageProcess::ledger() const {
+  auto ledger = ledger_;
+  auto traffic = traffic_;
+  settle(ledger, traffic);
+  return ledger;
+}
+
+Traffic StageProcess::traffic() const {
+  auto ledger = ledger_;
+  auto traffic = traffic_;
+  settle(ledger, traffic);
+  return traffic;
 }
 
 const StationUse* StageProcess::station_use(int station) const {

@@ -33,15 +33,15 @@ class StageProcess final : public Die {
   void load(engine::StateReader& archive) override;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [plan, die, timing, kv, control_latency, stations, everything, ledger, log, traffic, scheduler] =
-        *this;
-    engine::archive_fields(archive, ledger, log, traffic);
+    auto& [plan, die, timing, kv, control_latency, stations, by_number, everything, ledger, tallied_from,
+           tallied_until, log, traffic, scheduler] = *this;
+    engine::archive_fields(archive, ledger, tallied_from, tallied_until, log, traffic);
     for (auto& station : stations) archive& station;
   }
 
   wafer::DieId die() const override { return die_; }
-  const WorkLedger& ledger() const override { return ledger_; }
-  const Traffic& traffic() const override { return traffic_; }
+  WorkLedger ledger() const override;
+  Traffic traffic() const override;
   const StationUse* station_use(int station) const override;
   StationLog& station_log() override { return station_log_; }
   bool is_idle() const override;
@@ -49,16 +49,15 @@ class StageProcess final : public Die {
  private:
   /// A token that is gathered at a station.
   struct Coming {
-    Token token;
-    engine::Time first;    ///< when its first part takes the link to the home core
-    engine::Time last;     ///< when its last part is there; once placed, when it is ready
-    bool placed = false;   ///< on that link
+    Token token{};
+    engine::Time first{};  ///< when its first part takes the link to the home core
+    engine::Time last{};   ///< when its last part is there; once placed, when it is ready
     engine::Time whole{};  ///< once placed: when its last part has passed that link
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, begin, end, is_placed, all] = *this;
-      engine::archive_fields(archive, of, begin, end, is_placed, all);
+      auto& [of, begin, end, all] = *this;
+      engine::archive_fields(archive, of, begin, end, all);
     }
   };
   /// A token whose outputs the home core's tile has still to send.
@@ -87,11 +86,12 @@ class StageProcess final : public Die {
   };
   struct Station {
     int number;
-    bool attends;         ///< QKV, but with latent attention
-    engine::LpId before;  ///< where the station before is, or the host
-    engine::LpId after;   ///< where the next station is, or the host
-    boost::circular_buffer<Coming> coming;
+    bool attends;                                  ///< QKV, but with latent attention
+    engine::LpId before;                           ///< where the station before is, or the host
+    engine::LpId after;                            ///< where the next station is, or the host
+    std::vector<Coming> coming{};                  ///< few, in the order of their first parts
     boost::circular_buffer<engine::Time> credits;  ///< from when each may be used, in order
+    std::size_t placed = 0;  ///< so many of the first of `coming` have their turn on the link
     ReadyTokens ready{};
     engine::Time link_free{};                 ///< to the home core
     engine::Time sfu_free{};                  ///< of the home core
@@ -104,24 +104,26 @@ class StageProcess final : public Die {
     std::vector<Launched> launched{};
     std::vector<Late> late{};  ///< of tokens that do not come yet
     StationUse use{};
+    PassageTally tally{};
     std::vector<HeadsAtBlock> heads{};  ///< where it attends: by slot
-    std::vector<engine::Time>
-        kv_free{};  ///< where it attends: by core of the ring, when a launch may use it next
+    RingUse ring{};                     ///< where it attends
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, at_heads, previous, following, gathered, may_use, gathered_whole, link, sfu, sends, passes,
-             woken, first, next, missing, sent, delayed, used, by_slot, kv] = *this;
-      engine::archive_fields(archive, gathered, may_use, gathered_whole, link, sfu, sends, passes, woken,
-                             first, next, missing, sent, delayed, used, by_slot, kv);
+      auto& [of, at_heads, previous, following, gathered, may_use, with_turn, gathered_whole, link, sfu,
+             sends, passes, woken, first, next, missing, sent, delayed, used, counted, by_slot, kv] = *this;
+      engine::archive_fields(archive, gathered, may_use, with_turn, gathered_whole, link, sfu, sends, passes,
+                             woken, first, next, missing, sent, delayed, used, counted, by_slot, kv);
     }
   };
 
   void receive_from_host(const Message& message);
-  Station* find(int number);
+  /// nullptr if it is not here
+  Station* find(int number) { return by_number_[static_cast<std::size_t>(number + 1)]; }
   engine::LpId lp_of(int station) const;
 
   void expect(Station& station, const Coming& coming);
+  void announce_ready(Station& station);
   void make_late(Station& station, const Late& late);
   void hold_up_home_outputs(Station& station, engine::Time until);
   void say_later(Station& station, const Launched& launched, engine::Duration by);
@@ -135,8 +137,7 @@ class StageProcess final : public Die {
   void take_credit_back(Station& station, engine::Time from);
   void count_launch(Station& station, const ReadyToken& next);
   void launch(Station& station, const Token& token);
-  engine::Time kv_cores_free(const Station& station, const HeadsAtBlock& heads) const;
-  void use_kv_cores(Station& station, const HeadsAtBlock& heads, std::int64_t context);
+  void use_kv_cores(Station& station, const HeadsAtBlock& heads, const AttentionTimes& newest);
   const HeadsAtBlock& place(Station& station, const Token& token);
   ExpertRouting::Choice choose_experts(Station& station, const Token& token);
   bool goes_on_elsewhere(const Token& token) const;
@@ -145,8 +146,13 @@ class StageProcess final : public Die {
   void give_credit_back(const Station& station, const Token& token, engine::Duration delay);
   void retire(const Token& token);
 
-  void count(const Passage& passage, Phase phase, int block);
-  void count_context(const HeadsAtBlock& heads, std::int64_t context, Phase phase, int block);
+  void count_from_host(const Passage& way, Phase phase);
+  void count_attention(Station& station, const HeadsAtBlock& heads, const AttentionTimes& newest,
+                       const Token& token);
+  void settle_tallies();
+  void settle(WorkLedger& ledger, Traffic& traffic) const;
+  void settle(const Station& station, WorkLedger& ledger, Traffic& traffic) const;
+  void settle_attention(const Station& station, WorkLedger& ledger) const;
 
   const StationPlan& station_plan(int number) const {
     return plan_.stations()[static_cast<std::size_t>(number)];
@@ -158,8 +164,11 @@ class StageProcess final : public Die {
   const KvController& kv_;
   engine::Duration control_latency_;
   std::vector<Station> stations_;              // in their order
+  std::vector<Station*> by_number_;            // of them, from -1 to the one after the last
   const ExpertRouting::Choice everything_{0};  ///< expert 0 stands for tiles that all work for every token
-  WorkLedger ledger_;
+  WorkLedger ledger_;                          // without what is in tallies
+  engine::Time tallied_from_{};                // a time in the window of the ledger that tallies are of
+  engine::Time tallied_until_{};
   StationLog station_log_;
   Traffic traffic_;
   engine::Scheduler* scheduler_ = nullptr;  ///< of the event being handled

@@ -33,6 +33,7 @@ StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t
   tabulate_attention(longest_context, kv.page_tokens());
   for (const auto& station : plan.stations()) home_.push_back(plan.home_work(station).time);
   by_choice_.resize(plan.stations().size());
+  by_places_.resize(plan.stations().size());
   kv.open(0);
   kv.grow(0, 1);
   const auto lm_head = static_cast<int>(plan.stations().size()) - 1;
@@ -114,14 +115,41 @@ StageTiming::Station StageTiming::measure(int number, const Token& token, const 
   return station;
 }
 
+StageTiming::Places StageTiming::places_of(const Token& token, const KvController& kv) const {
+  const auto page = static_cast<int>(token.position) / kv.page_tokens();
+  Places places{token.position};
+  for (int head = 0; head < plan_.kv_heads(); ++head) {
+    for (const auto& extent : kv.extents(token.slot, head)) {
+      if (extent.first_page > page) break;
+      places.push_back(static_cast<std::uint32_t>(extent.core));
+      places.push_back(static_cast<std::uint32_t>(extent.first_page));
+    }
+  }
+  return places;
+}
+
+/// Sequences begin at few places of the ring, so that their first tokens' are soon all known. Where KV cores
+/// are full, heads lie anywhere, and few places are met again.
 HeadsAtBlock StageTiming::place_heads(int qkv, const Token& token, const KvController& kv) {
+  constexpr std::size_t kMostPlaces = 128;  // about 200 KB a station
+  auto& known = by_places_[static_cast<std::size_t>(qkv)];
+  auto places = places_of(token, kv);
+  if (const auto found = known.find(places); found != known.end()) return found->second;
+  if (known.size() == kMostPlaces) known.clear();
+  return known.emplace(std::move(places), measure_heads(qkv, token, kv)).first->second;
+}
+
+HeadsAtBlock StageTiming::measure_heads(int qkv, const Token& token, const KvController& kv) {
   HeadsAtBlock heads;
   const auto position = static_cast<int>(token.position);
+  const int whole = plan_.kv_ring().crossbars(0);
   std::map<int, int> newest_of;
-  std::vector<std::uint16_t> cores;
+  std::int64_t most_elsewhere = 0;
+  int crossbars_elsewhere = whole;
   heads.context = position + 1;
   heads.before = heads.context;
-  heads.newest_crossbars = heads.elsewhere_crossbars = plan_.kv_ring().crossbars(0);
+  heads.newest_crossbars = whole;
+  heads.cores = CoreSet{plan_.ring(0).size()};
   for (int head = 0; head < plan_.kv_heads(); ++head) {
     const auto of_head = kv.cores_of_head(token.slot, head, position);
     for (const int core : of_head) {
@@ -132,17 +160,16 @@ HeadsAtBlock StageTiming::place_heads(int qkv, const Token& token, const KvContr
         heads.before = std::min(heads.before, heads.context - tokens);
         heads.heads_of_core = std::max(heads.heads_of_core, ++newest_of[core]);
       } else {
-        heads.elsewhere_crossbars = std::min(heads.elsewhere_crossbars, crossbars);
-        heads.elsewhere = std::max(heads.elsewhere, tokens);
+        crossbars_elsewhere = std::min(crossbars_elsewhere, crossbars);
+        most_elsewhere = std::max(most_elsewhere, tokens);
       }
-      cores.push_back(static_cast<std::uint16_t>(core));
+      heads.cores.add(core);
     }
   }
-  std::sort(cores.begin(), cores.end());
-  cores.erase(std::unique(cores.begin(), cores.end()), cores.end());
-  heads.cores = std::move(cores);
   heads.passage = lone_.pass(qkv, token, kv);
-  heads.slowest = slowest(heads, heads.context);
+  heads.known = newest(heads, heads.context);
+  heads.elsewhere = attention(most_elsewhere, crossbars_elsewhere);
+  heads.slowest = slowest(heads, heads.known);
   return heads;
 }
 

@@ -8,38 +8,31 @@
 #include "llm/core_work.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/lone_token.hpp"
+#include "llm/passage_tally.hpp"
 #include "llm/pipeline_plan.hpp"
+#include "llm/ring_use.hpp"
 #include "llm/undisturbed_head.hpp"
 
 namespace ouro::llm {
-
-/// Times of one KV head with some tokens on a core.
-struct AttentionTimes {
-  engine::Duration score{};  ///< K written before
-  engine::Duration softmax{};
-  engine::Duration values{};  ///< V written before
-
-  engine::Duration sum() const { return score + softmax + values; }
-  engine::Duration slowest() const { return std::max({score, softmax, values}); }
-};
 
 /// A sequence's heads at one block: what a token of it takes there, until its pages go on on other cores.
 struct HeadsAtBlock {
   Passage passage;  ///< of the token with `context` tokens, itself included
   std::int64_t context = 0;
-  std::int64_t elsewhere = 0;   ///< tokens on the fullest of the cores that get no more of them
-  std::int64_t before = 0;      ///< least over heads of the tokens on other cores than that of the newest
-  int newest_crossbars = 0;     ///< least that a core with newest tokens has in attention mode
-  int elsewhere_crossbars = 0;  ///< the same of the cores that get no more of them
-  int heads_of_core = 1;        ///< most heads that one core has the newest tokens of
-  engine::Duration slowest{};   ///< time of the slowest core, in `passage`
-  std::vector<std::uint16_t> cores;   ///< of the ring, each once
+  std::int64_t before = 0;     ///< least over heads of the tokens on other cores than that of the newest
+  int newest_crossbars = 0;    ///< least that a core with newest tokens has in attention mode
+  int heads_of_core = 1;       ///< most heads that one core has the newest tokens of
+  AttentionTimes known{};      ///< of the newest tokens' core in `passage`
+  AttentionTimes elsewhere{};  ///< of the slowest of the cores that get no more tokens
+  engine::Duration slowest{};  ///< time of the slowest core in `passage`
+  CoreSet cores;
   std::uint32_t number = 0xffffffff;  ///< of the last token that asked
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [passes, known, others, least, newest, rest, most, time, ring, asked] = *this;
-    engine::archive_fields(archive, passes, known, others, least, newest, rest, most, time, ring, asked);
+    auto& [passes, tokens, least, newest, most, of_newest, of_others, time, ring, asked] = *this;
+    engine::archive_fields(archive, passes, tokens, least, newest, most, of_newest, of_others, time, ring,
+                           asked);
   }
 };
 
@@ -91,27 +84,30 @@ class StageTiming {
   AttentionTimes newest(const HeadsAtBlock& heads, std::int64_t context) const {
     return attention(context - heads.before, heads.newest_crossbars);
   }
-  AttentionTimes elsewhere(const HeadsAtBlock& heads) const {
-    return attention(heads.elsewhere, heads.elsewhere_crossbars);
-  }
-  /// Of the slowest core with that context.
-  engine::Duration slowest(const HeadsAtBlock& heads, std::int64_t context) const {
-    const auto of_newest = newest(heads, context);
-    const auto shared = of_newest.sum() + (heads.heads_of_core - 1) * of_newest.slowest();
-    return std::max(shared, elsewhere(heads).sum());
+  /// Of the slowest core, where those with the newest tokens take `newest` a head.
+  static engine::Duration slowest(const HeadsAtBlock& heads, const AttentionTimes& newest) {
+    const auto shared = newest.sum() + (heads.heads_of_core - 1) * newest.slowest();
+    return std::max(shared, heads.elsewhere.sum());
   }
 
-  /// Sends a lone token through the block. @param qkv  its first station
+  /// Sends a lone token through the block, unless one went where the heads lay on the same cores.
+  /// @param qkv  its first station
   HeadsAtBlock place_heads(int qkv, const Token& token, const KvController& kv);
 
  private:
+  /// Extents of all heads, and a token's position: all that decides what it takes at a block.
+  using Places = std::vector<std::uint32_t>;
+
   void tabulate_attention(std::int64_t longest_context, int page_tokens);
   Station measure(int number, const Token& token, const KvController& kv);
+  Places places_of(const Token& token, const KvController& kv) const;
+  HeadsAtBlock measure_heads(int qkv, const Token& token, const KvController& kv);
 
   const PipelinePlan& plan_;
   LoneToken lone_;
   std::vector<Station> stations_;
   std::vector<std::map<ExpertRouting::Choice, Station>> by_choice_;  // by station
+  std::vector<std::map<Places, HeadsAtBlock>> by_places_;            // by station
   Passage retirement_;
   Passage embedding_;
   Passage last_credit_;

@@ -22,9 +22,10 @@ class WorkLedger {
     counts_[index(stage, phase)][component] += amount;
     unsettled_ = unsettled_ + amount * energy_.each[static_cast<std::size_t>(component)];
   }
-  void count(Stage stage, Phase phase, const wafer::EnergyCounts& amounts) {
-    counts_[index(stage, phase)] += amounts;
-    unsettled_ = unsettled_ + energy_.of(amounts);
+  void count(Stage stage, Phase phase, const wafer::EnergyCounts& amounts, std::int64_t times = 1) {
+    auto& counts = counts_[index(stage, phase)];
+    for (std::size_t i = 0; i < amounts.of.size(); ++i) counts.of[i] += times * amounts.of[i];
+    unsettled_ = unsettled_ + times * energy_.of(amounts);
   }
   /// Shows on the timeline, at `when`, the energy of what was counted since the last call.
   void settle(engine::Time when) {

@@ -65,12 +65,13 @@ llm::Traffic total_traffic(MPI_Comm comm, const llm::System& system) {
 void add_energy(RunStatistics& statistics, const llm::Experiment& experiment, const llm::System& system,
                 MPI_Comm comm) {
   auto& counts = statistics.energy_counts;
+  std::vector<llm::WorkLedger> ledgers;
+  for (const auto* die : system.dies()) ledgers.push_back(die->ledger());
   for (std::size_t stage = 0; stage < llm::kStageCount; ++stage) {
     for (std::size_t phase = 0; phase < llm::kPhaseCount; ++phase) {
       wafer::EnergyCounts total;
-      for (const auto* die : system.dies()) {
-        total += die->ledger().counts(static_cast<llm::Stage>(stage), static_cast<llm::Phase>(phase));
-      }
+      for (const auto& ledger : ledgers)
+        total += ledger.counts(static_cast<llm::Stage>(stage), static_cast<llm::Phase>(phase));
       counts.insert(counts.end(), total.of.begin(), total.of.end());
     }
   }
@@ -92,11 +93,11 @@ void add_use(RunStatistics& statistics, const llm::Experiment& experiment, const
   statistics.most_query_bytes = engine::mpi_reduce_all(comm, statistics.most_query_bytes, MPI_MAX);
   statistics.stage_busy.resize(static_cast<std::size_t>(experiment.plan->blocks() + 1) * llm::kStageCount);
   for (const auto* die : system.dies()) {
-    energy.push_back(die->ledger().energy_timeline());
+    const auto ledger = die->ledger();
+    energy.push_back(ledger.energy_timeline());
     for (std::size_t stage = 0; stage < llm::kStageCount; ++stage)
-      busy.push_back(die->ledger().busy_timeline(static_cast<llm::Stage>(stage)));
-    const auto& of_die = die->ledger().busy();
-    for (std::size_t i = 0; i < of_die.size(); ++i) statistics.stage_busy[i] += of_die[i];
+      busy.push_back(ledger.busy_timeline(static_cast<llm::Stage>(stage)));
+    for (std::size_t i = 0; i < ledger.busy().size(); ++i) statistics.stage_busy[i] += ledger.busy()[i];
   }
   sum_over_ranks(comm, statistics.stage_busy);
   statistics.energy = merge(comm, energy, 1);

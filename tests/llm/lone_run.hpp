@@ -33,10 +33,10 @@ inline LoneRun run_to_the_end(const llm::Experiment& experiment) {
               .requests = system.controller().take_finished()};
   for (const auto* die : system.dies()) {
     run.traffic += die->traffic();
+    const auto ledger = die->ledger();
     for (std::size_t stage = 0; stage < llm::kStageCount; ++stage) {
       for (std::size_t phase = 0; phase < llm::kPhaseCount; ++phase) {
-        const auto& counts =
-            die->ledger().counts(static_cast<llm::Stage>(stage), static_cast<llm::Phase>(phase));
+        const auto& counts = ledger.counts(static_cast<llm::Stage>(stage), static_cast<llm::Phase>(phase));
         run.counts[phase] += counts;
         run.energy[phase] = run.energy[phase] + experiment.wafer.energy.of(counts);
       }
