@@ -1,8 +1,10 @@
 """KV in crossbars that weight cores leave free, in whole runs."""
 
+import json
+
 import h5py
 import numpy as np
-from ouroboros_program import ProgramTest, assign
+from ouroboros_program import MODEL, ProgramTest, assign, errors
 
 # Cores of 4 crossbars of 384 rows. By hand, in crossbars of the last tile: QKV 4096 rows = 3 cores, 2.7 on the last,
 # so 1 is free; O 2048 = 2 cores, 1.3 on the last, 2 free; gate and up 8192 = 6 cores, 1.3, 2 free; down as QKV.
@@ -58,6 +60,22 @@ class KvFragments(ProgramTest):
         self.experiment(FEW)
         digests = {self.result(f"{number}.h5", *way)["digest"] for number, way in enumerate((WITH, WITHOUT))}
         self.assertEqual(len(digests), 1)
+
+    def test_are_refused_where_fragments_differ_or_have_no_room_for_queries(self):
+        self.experiment(FEW)
+        latent = {"kv_lora_rank": 160, "qk_nope_head_dim": 32, "qk_rope_head_dim": 16, "v_head_dim": 32,
+                  "q_lora_rank": 64, "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2,
+                  "moe_intermediate_size": 128, "first_k_dense_replace": 1}
+        encoder = {"hidden_act": "gelu", "max_position_embeddings": 512, "type_vocab_size": 2}
+        for model, why in ((MODEL | latent | {"model_type": "deepseek_v3", "hidden_size": 128}, "leave other crossbars free"),
+                           (MODEL | encoder | {"model_type": "bert"}, "queries have no room")):
+            with self.subTest(model=model["model_type"]):
+                self.write("small.json", json.dumps(model))
+                for allowed in (False, True):
+                    result = self.call("check", "small.toml", *assign(f"serving.kv_fragments={str(not allowed).lower()}"))
+                    self.assertEqual(result.returncode, 0 if allowed else 2, result.stderr)
+                    if not allowed:
+                        self.assertRegex(errors(result)[0], f"serving.kv_fragments.*{why}.*false")
 
     def test_static_kv_is_in_kv_cores_only(self):
         self.experiment(FEW)
