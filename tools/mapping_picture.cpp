@@ -14,14 +14,17 @@ enum class Use { spare, dead, tile, home, kv };
 
 struct CoreUse {
   Use use = Use::spare;
-  std::size_t group = 0;  ///< of a tile: as Matrix, and the LM head
+  std::size_t group = 0;  ///< of a tile or home core: as kLetters
   std::size_t block = 0;  ///< of a KV core
 };
 
-// of QKV, query, key and value of latent attention; O, router, gate and up, down, LM head
-constexpr std::string_view kLetters = "quaborgdh";
-constexpr std::array<std::string_view, 9> kColours{"#c0392b", "#e6b0aa", "#f5cba7", "#fad7a0", "#d68910",
-                                                   "#7f8c8d", "#1e8449", "#2471a3", "#6c3483"};
+// in the order of llm::Matrix, and last the LM head
+constexpr std::size_t kGroups = llm::kMatrixCount + 1;
+constexpr std::array<char, kGroups> kLetters{'q', 'u', 'a', 'b', 'o', 's', 'c', 'p', 'r', 'g', 'd', 'h'};
+constexpr std::array<std::string_view, kGroups> kColours{"#c0392b", "#e6b0aa", "#f5cba7", "#fad7a0",
+                                                         "#d68910", "#76d7c4", "#45b39d", "#117a65",
+                                                         "#7f8c8d", "#1e8449", "#2471a3", "#6c3483"};
+static_assert(kLetters.back() != 0 && !kColours.back().empty());  // each group has one
 
 std::vector<CoreUse> uses_of(const llm::Mapping& mapping, const wafer::Geometry& geometry,
                              const wafer::Faults& faults) {

@@ -16,7 +16,7 @@ JOBS = pathlib.Path(__file__).resolve().parents[2] / "jobs"
 SKIPPED = 77  # SKIP_RETURN_CODE of the test
 SHORT = 'lengths = "fixed"\nrequests = 3\nprompt_tokens = 4\noutput_tokens = 3\n'
 ENDLESS = SHORT.replace("requests = 3", "requests = 200000")
-SLICES = SHORT.replace("requests = 3", "requests = 4000")  # some seconds long
+SLICES = SHORT.replace("requests = 3", "requests = 8000")  # some seconds long
 
 
 class Slurm(ProgramTest):
