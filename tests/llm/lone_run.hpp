@@ -45,6 +45,19 @@ inline LoneRun run_to_the_end(const llm::Experiment& experiment) {
   return run;
 }
 
+/// Three dies of three cores, one beside the other.
+inline std::vector<std::string> three_dies_in_a_line(const char* fidelity) {
+  auto machine = line_of_cores(3, 3);
+  machine.push_back(std::string{"wafer.noc.fidelity="} + fidelity);
+  return machine;
+}
+
+/// Of a lone packet, from output buffer to input buffer: router and wire of every router, two wires of the
+/// core's own, the flits behind the head, die borders.
+constexpr std::int64_t packet_cycles(std::int64_t hops, std::int64_t flits, std::int64_t die_borders = 0) {
+  return 2 * (hops + 1) + 2 + (flits - 1) + 4 * die_borders;
+}
+
 /// One request with a prompt of one token and `outputs` output tokens: each token enters when the one before
 /// is sampled, so it is alone in the pipeline.
 inline LoneRun run_lone_tokens(const ToyModel& model, std::vector<std::string> assignments, int outputs) {

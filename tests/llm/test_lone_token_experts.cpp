@@ -23,51 +23,39 @@ ToyModel two_experts(int per_token) {
           .more = fmt::format(R"(, "num_local_experts": 2, "num_experts_per_tok": {})", per_token)};
 }
 
-std::vector<std::string> at(const char* fidelity) {
-  auto machine = line_of_cores(3, 3);
-  machine.push_back(std::string{"wafer.noc.fidelity="} + fidelity);
-  return machine;
-}
-
-/// From output buffer to input buffer: router and wire of every router, two wires of the core's own, the
-/// flits behind the head, die borders.
-constexpr std::int64_t packet(std::int64_t hops, std::int64_t flits, std::int64_t die_borders = 0) {
-  return 2 * (hops + 1) + 2 + (flits - 1) + 4 * die_borders;
-}
-
 std::int64_t lone_token_cycles() {
-  std::int64_t t = 537;   // until O has its outputs: the table in docs/design.md, section 6
-  t += packet(1, 4, 1);   // to the router
-  t += 9 + 18;            // residual, norm
-  t += packet(0, 4);      // the router's only tile is at home
-  t += 5 + 32 + (5 + 3);  // H(1,024), 128 rows, H(128 sums); the vector goes on meanwhile
-  t += packet(1, 1);      // two logits of 4 bytes
-  t += (3 + 2) * 8;       // softmax, and twice the largest
+  std::int64_t t = 537;         // until O has its outputs: the table in docs/design.md, section 6
+  t += packet_cycles(1, 4, 1);  // to the router
+  t += 9 + 18;                  // residual, norm
+  t += packet_cycles(0, 4);     // the router's only tile is at home
+  t += 5 + 32 + (5 + 3);        // H(1,024), 128 rows, H(128 sums); the vector goes on meanwhile
+  t += packet_cycles(1, 1);     // two logits of 4 bytes
+  t += (3 + 2) * 8;             // softmax, and twice the largest
 
   const std::int64_t up = 5 + 128 + (5 + 15) + 22;  // H, 512 rows, H(512 sums), SiLU of 256
-  const auto up_0 = t + packet(0, 4) + up;
-  const auto up_1 = t + 4 + packet(1, 4) + up;  // its tree goes out behind the other one
+  const auto up_0 = t + packet_cycles(0, 4) + up;
+  const auto up_1 = t + 4 + packet_cycles(1, 4) + up;  // its tree goes out behind the other one
   // 256 bytes each to core 6. The first takes the link from core 5 from 4 cycles after up_0 on, for 8 cycles;
   // the second is there 2 cycles after up_1, which is 6 cycles later, and waits for 4 cycles
-  t = std::max(up_0 + packet(2, 8, 1), up_1 + 4 + packet(1, 8, 1));
+  t = std::max(up_0 + packet_cycles(2, 8, 1), up_1 + 4 + packet_cycles(1, 8, 1));
 
   const std::int64_t down = (5 + 1) + 64 + (5 + 3);  // H(2,048), 256 rows, H(128 sums)
-  const auto down_0 = t + packet(0, 8) + down;
-  const auto down_1 = t + 8 + packet(1, 8) + down;
-  t = std::max(down_0 + packet(2, 4), down_1 + packet(1, 4));
+  const auto down_0 = t + packet_cycles(0, 8) + down;
+  const auto down_1 = t + 8 + packet_cycles(1, 8) + down;
+  t = std::max(down_0 + packet_cycles(2, 4), down_1 + packet_cycles(1, 4));
 
-  t += 3 * 9;           // two outputs scaled, one added to the other
-  t += 9 + 18;          // residual, norm
-  t += packet(0, 4);    //
-  t += 5 + 64 + 12;     // LM head
-  t += 18 + 8 + 8 + 4;  // 8 flits over 8 links and 2 die borders, and over the host link
-  return t + 100;       // sampling
+  t += 3 * 9;                // two outputs scaled, one added to the other
+  t += 9 + 18;               // residual, norm
+  t += packet_cycles(0, 4);  //
+  t += 5 + 64 + 12;          // LM head
+  t += 18 + 8 + 8 + 4;       // 8 flits over 8 links and 2 die borders, and over the host link
+  return t + 100;            // sampling
 }
 
 class LoneTokenWithExperts : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(LoneTokenWithExperts, TakesTheTimeAndCountsOfAHandCalculation) {
-  const auto run = run_lone_tokens(two_experts(2), at(GetParam()), 1);
+  const auto run = run_lone_tokens(two_experts(2), three_dies_in_a_line(GetParam()), 1);
 
   EXPECT_EQ(lone_token_cycles(), 1'272);  // by a pocket calculator
   EXPECT_EQ(run.tokens.at(0).retired - run.tokens.at(0).issued, std::chrono::nanoseconds{1'272});
@@ -89,8 +77,8 @@ TEST_P(LoneTokenWithExperts, TakesTheTimeAndCountsOfAHandCalculation) {
 }
 
 TEST_P(LoneTokenWithExperts, WorksInTheChosenExpertOnly) {
-  const auto both = run_lone_tokens(two_experts(2), at(GetParam()), 20);
-  const auto one = run_lone_tokens(two_experts(1), at(GetParam()), 20);
+  const auto both = run_lone_tokens(two_experts(2), three_dies_in_a_line(GetParam()), 20);
+  const auto one = run_lone_tokens(two_experts(1), three_dies_in_a_line(GetParam()), 20);
   const auto all = [](const LoneRun& run, Component component) {
     return run.counts[0][component] + run.counts[1][component];
   };

@@ -26,65 +26,53 @@ ToyModel latent_model(int layers = 1, const std::string& query_rank = "64") {
                   query_rank};
 }
 
-std::vector<std::string> at(const char* fidelity) {
-  auto machine = line_of_cores(3, 3);
-  machine.push_back(std::string{"wafer.noc.fidelity="} + fidelity);
-  return machine;
-}
-
-/// From output buffer to input buffer: router and wire of every router, two wires of the core's own, the
-/// flits behind the head, die borders.
-constexpr std::int64_t packet(std::int64_t hops, std::int64_t flits, std::int64_t die_borders = 0) {
-  return 2 * (hops + 1) + 2 + (flits - 1) + 4 * die_borders;
-}
-
 std::int64_t lone_token_cycles() {
   std::int64_t t = 111;  // the embedding is there: the table in docs/design.md, section 6
   t += 18;               // norm of 128
-  t += packet(0, 4);
-  t += 5 + 64 + 12;       // H(1,024), 256 rows: 2 strips of 128; H(256 sums)
-  t += packet(1, 8);      // 64 + 192 bytes
-  t += 2 * 8;             // norm of the 64
-  t += packet(0, 2);      // the 192 go to the next station behind them, and are there long before
-  t += 5 + 32 + 12;       // H(512), 128 rows: 2 strips of 64; H(256 sums)
-  t += packet(1, 8);      // 2 x 128 bytes
-  t += 2 * (8 + 2);       // norm of the 160
-  t += packet(0, 8);      // the 192 go to the KV core behind them
-  t += 6 + 96 + 20;       // H(2,048), 384 rows: 2 strips of 96 for each head; H(512 sums)
-  t += packet(1, 12, 1);  // 2 x (160 + 32) bytes
+  t += packet_cycles(0, 4);
+  t += 5 + 64 + 12;              // H(1,024), 256 rows: 2 strips of 128; H(256 sums)
+  t += packet_cycles(1, 8);      // 64 + 192 bytes
+  t += 2 * 8;                    // norm of the 64
+  t += packet_cycles(0, 2);      // the 192 go to the next station behind them, and are there long before
+  t += 5 + 32 + 12;              // H(512), 128 rows: 2 strips of 64; H(256 sums)
+  t += packet_cycles(1, 8);      // 2 x 128 bytes
+  t += 2 * (8 + 2);              // norm of the 160
+  t += packet_cycles(0, 8);      // the 192 go to the KV core behind them
+  t += 6 + 96 + 20;              // H(2,048), 384 rows: 2 strips of 96 for each head; H(512 sums)
+  t += packet_cycles(1, 12, 1);  // 2 x (160 + 32) bytes
 
-  t += 192;                  // write K
-  t += 2 * (32 + 5);         // score: P(128), beside it 64 rows in another crossbar; H(32)
-  t += 2 * 3 * 8;            // softmax
-  t += 2 + 2 * (8 + 5 + 4);  // write V; P(1), H(5,120)
-  t += packet(1, 10);        // 2 x 160 bytes
+  t += 192;                   // write K
+  t += 2 * (32 + 5);          // score: P(128), beside it 64 rows in another crossbar; H(32)
+  t += 2 * 3 * 8;             // softmax
+  t += 2 + 2 * (8 + 5 + 4);   // write V; P(1), H(5,120)
+  t += packet_cycles(1, 10);  // 2 x 160 bytes
 
-  t += packet(0, 10);
+  t += packet_cycles(0, 10);
   t += 7 + 80 + 12;  // H(2,560), 320 rows: a strip of 160 for each head; H(256 sums)
-  t += packet(1, 4);
-  t += packet(0, 4);
-  t += 5 + 32 + 8;       // O
-  t += packet(1, 4, 1);  //
-  t += 9 + 18;           // residual, norm
-  t += packet(0, 4);
-  t += 153 + 22;      // gate and up, SiLU
-  t += packet(1, 8);  //
-  t += packet(0, 8) + 78 + packet(1, 4);
-  t += 9 + 18 + packet(0, 4) + 81;  // LM head
-  t += 18 + 8 + 8 + 4;              // 8 flits over 8 links and 2 die borders, and over the host link
-  return t + 100;                   // sampling
+  t += packet_cycles(1, 4);
+  t += packet_cycles(0, 4);
+  t += 5 + 32 + 8;              // O
+  t += packet_cycles(1, 4, 1);  //
+  t += 9 + 18;                  // residual, norm
+  t += packet_cycles(0, 4);
+  t += 153 + 22;             // gate and up, SiLU
+  t += packet_cycles(1, 8);  //
+  t += packet_cycles(0, 8) + 78 + packet_cycles(1, 4);
+  t += 9 + 18 + packet_cycles(0, 4) + 81;  // LM head
+  t += 18 + 8 + 8 + 4;                     // 8 flits over 8 links and 2 die borders, and over the host link
+  return t + 100;                          // sampling
 }
 
 class LoneTokenOfLatentAttention : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(LoneTokenOfLatentAttention, TakesTheTimeOfAHandCalculation) {
-  const auto run = run_lone_tokens(latent_model(), at(GetParam()), 1);
+  const auto run = run_lone_tokens(latent_model(), three_dies_in_a_line(GetParam()), 1);
   EXPECT_EQ(lone_token_cycles(), 1'611);  // by a pocket calculator
   EXPECT_EQ(run.tokens.at(0).retired - run.tokens.at(0).issued, std::chrono::nanoseconds{1'611});
 }
 
 TEST_P(LoneTokenOfLatentAttention, CostsTheEnergyOfAHandCalculation) {
-  const auto run = run_lone_tokens(latent_model(), at(GetParam()), 1);
+  const auto run = run_lone_tokens(latent_model(), three_dies_in_a_line(GetParam()), 1);
   const auto& counts = run.counts[static_cast<std::size_t>(llm::Phase::prefill)];
 
   // strips of 128 columns: QKV 2 x 128 rows, queries 2 x 64, head keys 4 x 96, head values 2 x 160, O, gate
@@ -122,13 +110,14 @@ TEST_P(LoneTokenOfLatentAttention, CostsTheEnergyOfAHandCalculation) {
 }
 
 TEST_P(LoneTokenOfLatentAttention, NeedsNoStationForQueriesThatAreNotCompressed) {
-  const auto run = run_lone_tokens(latent_model(1, "null"), at(GetParam()), 1);
+  const auto run = run_lone_tokens(latent_model(1, "null"), three_dies_in_a_line(GetParam()), 1);
   // 448 columns of QKV in 4 strips: P(512) and H(512 sums) for P(256) and H(256 sums), 14 flits for 8; no
   // station of queries; the latent vector goes on behind the queries as before. A core less: the LM head is
   // 7 links from the host, with a die border less between head key and KV, where a spare core is now
-  EXPECT_EQ(run.counts[0][Component::mac] -
-                run_lone_tokens(latent_model(), at(GetParam()), 1).counts[0][Component::mac],
-            128 * (512 - 256 - 128));
+  EXPECT_EQ(
+      run.counts[0][Component::mac] -
+          run_lone_tokens(latent_model(), three_dies_in_a_line(GetParam()), 1).counts[0][Component::mac],
+      128 * (512 - 256 - 128));
   EXPECT_EQ(run.counts[0][Component::sfu_special], 4 * 2 + 2 * 2 + 512);
 }
 

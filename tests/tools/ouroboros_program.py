@@ -62,5 +62,20 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         return result
 
+    def expect_equal(self, a, b):
+        """Every simulated quantity of two results."""
+        result = self.call("diff", a, b)
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+    def expect_one_answer_at_both_fidelities(self):
+        """Leaves packet1.h5 and stage1.h5, of one rank."""
+        for fidelity in ("packet", "stage"):
+            settings = assign(f"wafer.noc.fidelity={fidelity}")
+            self.run_ok(f"{fidelity}1.h5", *settings)
+            for ranks in (2, 3, 4):
+                with self.subTest(fidelity=fidelity, ranks=ranks):
+                    self.run_ok(f"{fidelity}{ranks}.h5", *settings, ranks=ranks)
+                    self.expect_equal(f"{fidelity}1.h5", f"{fidelity}{ranks}.h5")
+
     def experiment(self, workload):
         self.write("small.toml", WAFER + "[workload]\n" + workload)

@@ -47,10 +47,6 @@ class Checkpoint(ProgramTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         return result
 
-    def expect_equal(self, a, b):
-        result = self.call("diff", a, b)
-        self.assertEqual(result.returncode, 0, result.stdout)
-
     def wait_for(self, name, process):
         for _ in range(2000):
             if (self.path / name).exists() or process.poll() is not None:

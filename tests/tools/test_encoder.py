@@ -23,10 +23,6 @@ class Encoder(ProgramTest):
                         '[output]\nrecord_token_every = 1\n')
         self.small = assign("wafer.core.input_buffer=48 KiB")
 
-    def expect_equal(self, a, b):
-        result = self.call("diff", a, b)
-        self.assertEqual(result.returncode, 0, result.stdout)
-
     def test_is_the_same_on_any_ranks_and_after_a_restart(self):
         self.run_ok("one.h5", *self.small)
         for ranks, synchronizer in ((2, "window"), (3, "null-message"), (4, "window")):

@@ -22,10 +22,6 @@ class Failures(ProgramTest):
         self.experiment(BUSY)
         self.write("fail.csv", HEADER + FAILURES)
 
-    def expect_equal(self, a, b):
-        result = self.call("diff", a, b)
-        self.assertEqual(result.returncode, 0, result.stdout)
-
     def test_give_one_answer_on_one_to_four_ranks(self):
         self.run_ok("one.h5", *LIST, *SMALL)
         for ranks, more in ((2, ()), (3, assign("partition.method=rectangles", "engine.synchronizer=null-message")),

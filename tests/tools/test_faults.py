@@ -23,10 +23,6 @@ class FaultTest(ProgramTest):
         super().setUp()
         self.experiment(FIXED)
 
-    def expect_equal(self, a, b):
-        result = self.call("diff", a, b)
-        self.assertEqual(result.returncode, 0, result.stdout)
-
     def fault_map(self, rows):
         self.write("map.csv", HEADER + rows)
 

@@ -14,10 +14,6 @@ SMALL_KV = assign("wafer.core.crossbar_rows=256", "serving.admission_threshold=0
 
 
 class OneAnswer(ProgramTest):
-    def expect_equal(self, a, b):
-        result = self.call("diff", a, b)
-        self.assertEqual(result.returncode, 0, result.stdout)
-
     def run_everywhere(self, *settings):
         self.run_ok("one.h5", *settings)
         ways = [(2, "rows"), (3, "rectangles"), (4, "auto"), (2, "list")]
