@@ -197,7 +197,7 @@ void add_stations(TraceWriter& writer, const ResultsReader& run, const Selected&
   const StationNames names{run};
   for (const auto& at : read_passages(run)) {
     if (!selected.requests.has(at.request) || !selected.blocks.has(names.block_of(at.station))) continue;
-    const auto name = names.name(at.station);
+    const auto& name = names.name(at.station);
     const auto token = fmt::format(R"("request":{},"station":{},"entered_us":{})", at.request, at.station,
                                    1e-6 * static_cast<double>(at.entered));
     writer.span(stations, at.number, "to " + name, at.begin, at.gathered, token);

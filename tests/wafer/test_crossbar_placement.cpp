@@ -102,6 +102,7 @@ TEST(HTree, HalvesItsEdgesEveryTwoLevels) {
   const auto lengths = [](int crossbars) {
     const HTree tree{crossbars};
     std::vector<std::int64_t> all;
+    all.reserve(static_cast<std::size_t>(tree.levels));
     for (int level = 0; level < tree.levels; ++level) all.push_back(tree.length(level));
     return all;
   };
