@@ -456,36 +456,51 @@ void StageProcess::count_attention(Station& station, const HeadsAtBlock& heads, 
 /// Timelines do not tell times within a window apart, so what is tallied goes to the ledger when the next one
 /// begins.
 void StageProcess::settle_tallies() {
-  settle(ledger_, traffic_);
+  settle(ledger_);
+  settle(traffic_);
   for (auto& station : stations_) station.tally.clear();
   tallied_from_ = scheduler_->now();
   tallied_until_ = ledger_.energy_timeline().window_end(tallied_from_);
 }
 
-void StageProcess::settle(WorkLedger& ledger, Traffic& traffic) const {
-  for (const auto& station : stations_) settle(station, ledger, traffic);
+/// Calls `take(phase, work, how many times)`.
+template <class Take>
+void StageProcess::for_each_tallied(const Station& station, const Take& take) const {
+  const auto& tally = station.tally;
+  for (const auto phase : {Phase::prefill, Phase::decode}) {
+    const auto index = static_cast<std::size_t>(phase);
+    const PassageWork& alike = timing_.station(station.number).passage;
+    if (tally.alike[index] > 0) take(phase, alike, tally.alike[index]);
+    if (tally.others[index] > 0) take(phase, tally.of_others[index], std::int64_t{1});
+  }
+}
+
+void StageProcess::settle(WorkLedger& ledger) const {
+  for (const auto& station : stations_) {
+    settle_passages(station, ledger);
+    if (station.attends) settle_attention(station, ledger);
+  }
   ledger.settle(tallied_from_);
 }
 
-void StageProcess::settle(const Station& station, WorkLedger& ledger, Traffic& traffic) const {
+void StageProcess::settle(Traffic& traffic) const {
+  for (const auto& station : stations_) {
+    for_each_tallied(station, [&](Phase /*phase*/, const PassageWork& work, std::int64_t times) {
+      add(traffic, work, times);
+    });
+  }
+}
+
+void StageProcess::settle_passages(const Station& station, WorkLedger& ledger) const {
   const int block = station_plan(station.number).block;
-  const auto settle_work = [&](Phase phase, const PassageWork& work, std::int64_t times) {
+  for_each_tallied(station, [&](Phase phase, const PassageWork& work, std::int64_t times) {
     for (std::size_t i = 0; i < kStageCount; ++i) {
       if (!work.uses[i]) continue;
       const auto stage = static_cast<Stage>(i);
       ledger.count(stage, phase, work.counts[i], times);
       if (work.busy[i] > Duration{}) ledger.busy(tallied_from_, block, stage, times * work.busy[i]);
     }
-    add(traffic, work, times);
-  };
-  for (const auto phase : {Phase::prefill, Phase::decode}) {
-    const auto index = static_cast<std::size_t>(phase);
-    const auto& tally = station.tally;
-    if (tally.alike[index] > 0)
-      settle_work(phase, timing_.station(station.number).passage, tally.alike[index]);
-    if (tally.others[index] > 0) settle_work(phase, tally.of_others[index], 1);
-  }
-  if (station.attends) settle_attention(station, ledger);
+  });
 }
 
 void StageProcess::settle_attention(const Station& station, WorkLedger& ledger) const {
@@ -511,15 +526,13 @@ void StageProcess::settle_attention(const Station& station, WorkLedger& ledger) 
 
 WorkLedger StageProcess::ledger() const {
   auto ledger = ledger_;
-  auto traffic = traffic_;
-  settle(ledger, traffic);
+  settle(ledger);
   return ledger;
 }
 
 Traffic StageProcess::traffic() const {
-  auto ledger = ledger_;
   auto traffic = traffic_;
-  settle(ledger, traffic);
+  settle(traffic);
   return traffic;
 }
 

@@ -150,8 +150,11 @@ class StageProcess final : public Die {
   void count_attention(Station& station, const HeadsAtBlock& heads, const AttentionTimes& newest,
                        const Token& token);
   void settle_tallies();
-  void settle(WorkLedger& ledger, Traffic& traffic) const;
-  void settle(const Station& station, WorkLedger& ledger, Traffic& traffic) const;
+  template <class Take>
+  void for_each_tallied(const Station& station, const Take& take) const;
+  void settle(WorkLedger& ledger) const;
+  void settle(Traffic& traffic) const;
+  void settle_passages(const Station& station, WorkLedger& ledger) const;
   void settle_attention(const Station& station, WorkLedger& ledger) const;
 
   const StationPlan& station_plan(int number) const {
