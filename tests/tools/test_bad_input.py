@@ -40,6 +40,7 @@ class BadInput(ProgramTest):
             "wafer.die_columns=-3": ["wafer.die_columns"],
             "wafer.die_columns=4000000": ["wafer.die_columns"],
             "serving.admission_threshold=2.5": ["serving.admission_threshold"],
+            "wafer.core.crossbars=65": ["wafer.core.crossbar_placement", "of 65 crossbars", "at most 64 crossbars"],
             "partition.method=circles": ["partition.method"],
             "model.name=llama-14b": [],
             "model.config=nowhere.json": ["nowhere.json'"],

@@ -77,6 +77,14 @@ class KvFragments(ProgramTest):
                     if not allowed:
                         self.assertRegex(errors(result)[0], f"serving.kv_fragments.*{why}.*false")
 
+    def test_are_refused_where_something_fails_at_run_time(self):
+        self.experiment(FEW)
+        failing = assign("wafer.faults.runtime.cores=1")
+        result = self.call("check", "small.toml", *WITH, *failing)
+        self.assertEqual(result.returncode, 2, result.stdout)
+        self.assertRegex(errors(result)[0], "serving.kv_fragments.*not simulated while something fails.*false")
+        self.assertEqual(self.call("check", "small.toml", *WITHOUT, *failing).returncode, 0)
+
     def test_static_kv_is_in_kv_cores_only(self):
         self.experiment(FEW)
         self.result("static.h5", *WITH, *assign("serving.kv=static"))
