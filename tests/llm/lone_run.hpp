@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "llm/system.hpp"
@@ -56,6 +58,36 @@ inline std::vector<std::string> three_dies_in_a_line(const char* fidelity) {
 /// core's own, the flits behind the head, die borders.
 constexpr std::int64_t packet_cycles(std::int64_t hops, std::int64_t flits, std::int64_t die_borders = 0) {
   return 2 * (hops + 1) + 2 + (flits - 1) + 4 * die_borders;
+}
+
+/// A packet of one token, as a hand calculation lists it.
+struct Packet {
+  const char* what;
+  std::int64_t flits;
+  std::int64_t hops;             ///< the link to the host is one
+  std::int64_t die_borders = 0;  ///< and a border
+  std::int64_t ends = 2;         ///< cores among source and destination: each writes and reads a buffer
+};
+
+/// What the packets of so many tokens cost, over links of 256 bits.
+inline void add_packets(wafer::EnergyCounts& counts, std::span<const Packet> packets,
+                        std::int64_t tokens = 1) {
+  for (const auto& packet : packets) {
+    const std::int64_t bits = tokens * 256 * packet.flits;
+    counts[wafer::Component::hop] += bits * packet.hops;
+    counts[wafer::Component::die_crossing] += bits * packet.die_borders;
+    counts[wafer::Component::buffer] += bits * packet.ends * 2;
+  }
+}
+
+/// Whatever the times: as many counts that cost energy, packets and flits.
+inline void expect_equal_counts(const LoneRun& run, const LoneRun& expected) {
+  for (std::size_t phase = 0; phase < llm::kPhaseCount; ++phase)
+    EXPECT_EQ(run.counts[phase].of, expected.counts[phase].of) << llm::kPhaseNames[phase];
+  EXPECT_EQ(run.traffic.packets_sent, expected.traffic.packets_sent);
+  EXPECT_EQ(run.traffic.flits_sent, expected.traffic.flits_sent);
+  EXPECT_EQ(run.traffic.packets_received, expected.traffic.packets_received);
+  EXPECT_EQ(run.traffic.flits_received, expected.traffic.flits_received);
 }
 
 /// One request with a prompt of one token and `outputs` output tokens: each token enters when the one before

@@ -40,11 +40,6 @@ std::vector<std::string> with(std::vector<std::string> assignments, const std::s
   return assignments;
 }
 
-/// A packet from output buffer to input buffer, as in test_lone_token.cpp.
-constexpr std::int64_t packet(std::int64_t hops, std::int64_t flits, std::int64_t die_borders = 0) {
-  return 2 * (hops + 1) + 2 + (flits - 1) + 4 * die_borders;
-}
-
 Time nanoseconds(std::int64_t count) {
   return Time{std::chrono::nanoseconds{count}};
 }
@@ -53,10 +48,10 @@ Time nanoseconds(std::int64_t count) {
 
 constexpr std::int64_t kNorm = 2 * 9;  // two SFU operations on 128 elements, 8 + 128 / 64 - 1 cycles each
 constexpr std::int64_t kResidual = 9;  // one
-constexpr std::int64_t kQkv = packet(0, 4) + 5 + 96 + 16;      // to itself, in, 384 rows, 384 sums out
-constexpr std::int64_t kOut = packet(0, 4) + 5 + 32 + 8;       // O, or cross queries: 128 rows, 128 sums
-constexpr std::int64_t kUp = packet(0, 4) + 5 + 64 + 12 + 11;  // 256 rows, 256 sums, ReLU
-constexpr std::int64_t kDown = packet(0, 8) + 6 + 64 + 8;      // 256 rows, 128 sums
+constexpr std::int64_t kQkv = packet_cycles(0, 4) + 5 + 96 + 16;  // to itself, in, 384 rows, 384 sums out
+constexpr std::int64_t kOut = packet_cycles(0, 4) + 5 + 32 + 8;   // O, or cross queries: 128 rows, 128 sums
+constexpr std::int64_t kUp = packet_cycles(0, 4) + 5 + 64 + 12 + 11;  // 256 rows, 256 sums, ReLU
+constexpr std::int64_t kDown = packet_cycles(0, 8) + 6 + 64 + 8;      // 256 rows, 128 sums
 constexpr std::int64_t kWriteK = 64;
 constexpr std::int64_t kScore = 16 + 5;   // 64 rows; H-tree, 32 bits
 constexpr std::int64_t kSoftmax = 3 * 8;  // of one score
@@ -77,32 +72,33 @@ TEST(CrossAttention, TakesTheTimeOfAHandCalculation) {
   // the encoder's block, as in test_encoder.cpp: K of both heads is written before the first is called
   const std::int64_t made = 111 + kNorm + kQkv;
   EXPECT_EQ(made, 253);
-  const auto written = made + packet(1, 6) + 2 * kWriteK;
-  ASSERT_LT(made + 12 + packet(2, 1) + 1 + 1 + packet(1, 1), written);
+  const auto written = made + packet_cycles(1, 6) + 2 * kWriteK;
+  ASSERT_LT(made + 12 + packet_cycles(2, 1) + 1 + 1 + packet_cycles(1, 1), written);
   const auto attended = summed(written + kScore, written + 2 * kScore, kSoftmax + kBias, kValues);
-  const auto encoded = attended + packet(1, 2) + kOut + packet(1, 4, 1) + kResidual + kNorm + kUp +
-                       packet(1, 8) + kDown + packet(5, 4, 2) + kResidual + kNorm;  // at core 9
-  EXPECT_EQ(encoded, 843);                                                          // by a pocket calculator
+  const auto encoded = attended + packet_cycles(1, 2) + kOut + packet_cycles(1, 4, 1) + kResidual + kNorm +
+                       kUp + packet_cycles(1, 8) + kDown + packet_cycles(5, 4, 2) + kResidual +
+                       kNorm;  // at core 9
+  EXPECT_EQ(encoded, 843);     // by a pocket calculator
   // K and V of both heads leave, 4 flits each, then the announcement, to core 9 itself
-  const auto left = encoded + packet(0, 4) + 5 + 64 + 12 + 8 + packet(0, 1);
+  const auto left = encoded + packet_cycles(0, 4) + 5 + 64 + 12 + 8 + packet_cycles(0, 1);
   EXPECT_EQ(left, 943);
   EXPECT_EQ(run.tokens[0].retired, nanoseconds(left));
 
   // the controllers hear of it as late as a signal crosses the wafer, and the start token goes to core 5
   const std::int64_t control = 14 * 2 + 4 * 4;
-  const auto begins = left + control + 100 + packet(5, 4, 1) + 4;
+  const auto begins = left + control + 100 + packet_cycles(5, 4, 1) + 4;
   EXPECT_EQ(run.tokens[1].issued, nanoseconds(left + control));
-  const auto first_head = begins + kNorm + kQkv + packet(1, 6, 1);
+  const auto first_head = begins + kNorm + kQkv + packet_cycles(1, 6, 1);
   const auto first_scored = first_head + kWriteK + kScore;
   const auto second_scored = std::max(first_head + 6, first_scored) + kWriteK + kScore;
   const auto own = summed(first_scored, second_scored, kSoftmax + kBias, kValues + 1);  // V is written, too
-  const auto asked = own + packet(1, 2) + kOut + packet(1, 4) + kResidual + kNorm + kOut;
+  const auto asked = own + packet_cycles(1, 2) + kOut + packet_cycles(1, 4) + kResidual + kNorm + kOut;
   EXPECT_EQ(asked, 1'633);
-  const auto across_first = asked + packet(2, 2) + kScore;
+  const auto across_first = asked + packet_cycles(2, 2) + kScore;
   const auto across = summed(across_first, across_first + kScore, kSoftmax, kValues);  // without biases
-  const auto at_lm_head = across + packet(4, 2, 1) + kOut + packet(1, 4) + kResidual + kNorm + kUp +
-                          packet(1, 8, 1) + kDown + packet(1, 4) + kResidual + kNorm;
-  const auto sampled = at_lm_head + packet(0, 4) + 5 + 64 + 12 + packet(13, 8, 4) - 1 + 4 + 100;
+  const auto at_lm_head = across + packet_cycles(4, 2, 1) + kOut + packet_cycles(1, 4) + kResidual + kNorm +
+                          kUp + packet_cycles(1, 8, 1) + kDown + packet_cycles(1, 4) + kResidual + kNorm;
+  const auto sampled = at_lm_head + packet_cycles(0, 4) + 5 + 64 + 12 + packet_cycles(13, 8, 4) - 1 + 4 + 100;
   EXPECT_EQ(sampled, 2'315);
   EXPECT_EQ(run.tokens[1].retired, nanoseconds(sampled));
   EXPECT_EQ(run.requests.at(0).first_token, nanoseconds(sampled));
@@ -110,15 +106,6 @@ TEST(CrossAttention, TakesTheTimeOfAHandCalculation) {
 }
 
 // ---- counts
-
-/// A packet of one token.
-struct Packet {
-  const char* what;
-  std::int64_t flits;
-  std::int64_t hops;             ///< the link to the host is one
-  std::int64_t die_borders = 0;  ///< and a border
-  std::int64_t ends = 2;         ///< cores among source and destination: each writes and reads a buffer
-};
 
 constexpr Packet kOfPrompt[] = {
     {"embedding to 0", 4, 0, 0, 1},  {"multicast on 0", 4, 0},
@@ -170,14 +157,6 @@ constexpr Packet kOfOutput[] = {
     {"candidates 13 to host", 8, 14, 5, 1},
     {"credit host to 13", 1, 13, 4, 1},
 };
-
-void add_packets(wafer::EnergyCounts& counts, std::span<const Packet> packets, std::int64_t tokens) {
-  for (const auto& packet : packets) {
-    counts[Component::hop] += tokens * 256 * packet.flits * packet.hops;
-    counts[Component::die_crossing] += tokens * 256 * packet.flits * packet.die_borders;
-    counts[Component::buffer] += tokens * 256 * packet.flits * packet.ends * 2;
-  }
-}
 
 /// Of two heads of a query for so many tokens.
 constexpr std::int64_t attention_macs(std::int64_t tokens) {

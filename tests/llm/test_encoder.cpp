@@ -39,32 +39,28 @@ LoneRun run_encoder(std::vector<std::string> assignments) {
   return run_to_the_end(*read_model(config_of_encoder(), std::move(assignments)));
 }
 
-/// A packet from output buffer to input buffer, as in test_lone_token.cpp.
-constexpr std::int64_t packet(std::int64_t hops, std::int64_t flits, std::int64_t die_borders = 0) {
-  return 2 * (hops + 1) + 2 + (flits - 1) + 4 * die_borders;
-}
-
 Time nanoseconds(std::int64_t count) {
   return Time{std::chrono::nanoseconds{count}};
 }
 
 constexpr std::int64_t kNorm = 3 * 9;  // three SFU operations on 128 elements, 8 + 128 / 64 - 1 cycles each
 constexpr std::int64_t kResidual = 9;  // one
-constexpr std::int64_t kBiasesOfQkv = 13;                     // on 384
-constexpr std::int64_t kQkvPass = 12 * 8;                     // 384 rows
-constexpr std::int64_t kWriteK = 64;                          // row by row
-constexpr std::int64_t kScore = 2 * 8 + 5;                    // 64 rows; H-tree, 2 x 32 bits
-constexpr std::int64_t kSoftmax = 3 * 8;                      // of 2 scores
-constexpr std::int64_t kValues = 8 + (5 + 1);                 // 2 rows; H-tree, 64 x 32 bits
-constexpr std::int64_t kOut = packet(0, 4) + 5 + 32 + 8 + 9;  // O: to itself, in, 128 rows, out, biases
-constexpr std::int64_t kGelu = 11 + 2 * 11;                   // biases, exponential, division on 256
+constexpr std::int64_t kBiasesOfQkv = 13;      // on 384
+constexpr std::int64_t kQkvPass = 12 * 8;      // 384 rows
+constexpr std::int64_t kWriteK = 64;           // row by row
+constexpr std::int64_t kScore = 2 * 8 + 5;     // 64 rows; H-tree, 2 x 32 bits
+constexpr std::int64_t kSoftmax = 3 * 8;       // of 2 scores
+constexpr std::int64_t kValues = 8 + (5 + 1);  // 2 rows; H-tree, 64 x 32 bits
+constexpr std::int64_t kOut =
+    packet_cycles(0, 4) + 5 + 32 + 8 + 9;    // O: to itself, in, 128 rows, out, biases
+constexpr std::int64_t kGelu = 11 + 2 * 11;  // biases, exponential, division on 256
 
 /// From the O station's launch to the end of the block, if nothing waits.
-constexpr std::int64_t kBehindAttention = kOut + packet(1, 4, 1) + kResidual + kNorm  // to 3
-                                          + packet(0, 4) + 5 + 64 + 12 + kGelu        // 256 rows, 256 sums
-                                          + packet(1, 8)                              // to 4
-                                          + packet(0, 8) + 6 + 64 + 8 + 9             // 256 rows, 128 sums
-                                          + packet(1, 4) + kResidual + kNorm;         // to 5
+constexpr std::int64_t kBehindAttention = kOut + packet_cycles(1, 4, 1) + kResidual + kNorm  // to 3
+                                          + packet_cycles(0, 4) + 5 + 64 + 12 + kGelu  // 256 rows, 256 sums
+                                          + packet_cycles(1, 8)                        // to 4
+                                          + packet_cycles(0, 8) + 6 + 64 + 8 + 9       // 256 rows, 128 sums
+                                          + packet_cycles(1, 4) + kResidual + kNorm;   // to 5
 
 TEST(Encoder, TakesTheTimeOfAHandCalculationForTwoTokens) {
   const auto run = run_encoder(one_sequence(2));
@@ -72,15 +68,16 @@ TEST(Encoder, TakesTheTimeOfAHandCalculationForTwoTokens) {
 
   // the first token's vector is at core 0 as in test_lone_token.cpp, the second one's 4 flits behind it
   const std::int64_t normed[] = {111 + kNorm, 111 + 2 * kNorm};
-  const std::int64_t pass[] = {normed[0] + packet(0, 4) + 5, normed[0] + packet(0, 4) + 5 + kQkvPass};
+  const std::int64_t pass[] = {normed[0] + packet_cycles(0, 4) + 5,
+                               normed[0] + packet_cycles(0, 4) + 5 + kQkvPass};
   std::int64_t made[2];  // the sums on their way through the H-tree, 384 of 32 bits; and their biases
   for (int t = 0; t < 2; ++t) made[t] = pass[t] + kQkvPass + (5 + 11) + kBiasesOfQkv;
   EXPECT_EQ(made[0], 275);
   EXPECT_EQ(made[1], 371);
   // two heads of 192 bytes to core 1, then the announcement to core 2, which calls both heads behind a credit
-  const auto there = [&](int token, int head) { return made[token] + packet(1, 6) + 6 * head; };
+  const auto there = [&](int token, int head) { return made[token] + packet_cycles(1, 6) + 6 * head; };
   const auto called = [&](int token, int head) {
-    return made[token] + 12 + packet(2, 1) + 1 + head + packet(1, 1);
+    return made[token] + 12 + packet_cycles(2, 1) + 1 + head + packet_cycles(1, 1);
   };
 
   // K crossbars: K of three heads; the first head is whole, and its first query was called; K of the fourth
@@ -102,31 +99,23 @@ TEST(Encoder, TakesTheTimeOfAHandCalculationForTwoTokens) {
   const auto summed01 = std::max(weighed01, weighed00 + kValues + 1) + kValues;  // V of a head before it
   const auto summed11 = std::max(weighed11, std::max(weighed10, summed01) + kValues) + kValues;
 
-  const auto first = summed01 + packet(1, 2) + kBehindAttention;
+  const auto first = summed01 + packet_cycles(1, 2) + kBehindAttention;
   EXPECT_EQ(first, 1'016);  // by a pocket calculator
   EXPECT_EQ(run.tokens[0].retired, nanoseconds(first));
 
   // the second token is normalised at core 3 while the first one's sums are under way there, and waits only
   // for that one's pass
   constexpr std::int64_t kUpPass = 64;
-  const auto sums_of_first =
-      summed01 + packet(1, 2) + kOut + packet(1, 4, 1) + kResidual + kNorm + packet(0, 4) + 5 + kUpPass + 12;
-  ASSERT_LT(summed11 + packet(1, 2) + kOut + packet(1, 4, 1) + kResidual + kNorm, sums_of_first);
+  const auto sums_of_first = summed01 + packet_cycles(1, 2) + kOut + packet_cycles(1, 4, 1) + kResidual +
+                             kNorm + packet_cycles(0, 4) + 5 + kUpPass + 12;
+  ASSERT_LT(summed11 + packet_cycles(1, 2) + kOut + packet_cycles(1, 4, 1) + kResidual + kNorm,
+            sums_of_first);
   ASSERT_LT(summed11 - summed01, kUpPass);
   const auto second = first + kUpPass;
   EXPECT_EQ(second, 1'080);
   EXPECT_EQ(run.tokens[1].retired, nanoseconds(second));
   EXPECT_EQ(run.requests.at(0).done, nanoseconds(second));
 }
-
-/// A packet of one token.
-struct Packet {
-  const char* what;
-  std::int64_t flits;
-  std::int64_t hops;             ///< the link to the host is one
-  std::int64_t die_borders = 0;  ///< and a border
-  std::int64_t ends = 2;         ///< cores among source and destination: each writes and reads a buffer
-};
 
 constexpr Packet kPackets[] = {
     {"embedding to 0", 4, 0, 0, 1}, {"multicast on 0", 4, 0},
@@ -150,11 +139,7 @@ wafer::EnergyCounts counts_of_sequence(std::int64_t tokens) {
   const std::int64_t sums = 32 * (384 + 128 + 256 + 128);
   const std::int64_t attention = 2 * ((8 * 64 + 32 * tokens) + (8 * tokens + 32 * 64));
   counts[Component::htree] = tokens * kHTreePath * (inputs + sums + attention);
-  for (const auto& packet : kPackets) {
-    counts[Component::hop] += tokens * 256 * packet.flits * packet.hops;
-    counts[Component::die_crossing] += tokens * 256 * packet.flits * packet.die_borders;
-    counts[Component::buffer] += tokens * 256 * packet.flits * packet.ends * 2;
-  }
+  add_packets(counts, kPackets, tokens);
   counts[Component::kv_write] = tokens * 2 * (2 * 64 * 8);
   counts[Component::sfu_special] = tokens * (3 * 3 + 2 * 256 + 2 * (tokens + 1));  // norms, GELU, softmax
   counts[Component::sfu_simple] = tokens * (3 * 7 * 128 + 2 * 128 + (384 + 128 + 256 + 128)  // and biases

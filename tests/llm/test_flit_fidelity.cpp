@@ -28,10 +28,7 @@ std::vector<std::string> busy(std::vector<std::string> machine) {
 void expect_equal_counts(const std::string& config_json, const std::vector<std::string>& machine) {
   const auto packet = run_to_the_end(*read_model(config_json, at("packet", machine)));
   const auto flit = run_to_the_end(*read_model(config_json, at("flit", machine)));
-  for (std::size_t phase = 0; phase < llm::kPhaseCount; ++phase)
-    EXPECT_EQ(flit.counts[phase].of, packet.counts[phase].of) << llm::kPhaseNames[phase];
-  EXPECT_EQ(flit.traffic.packets_sent, packet.traffic.packets_sent);
-  EXPECT_EQ(flit.traffic.flits_sent, packet.traffic.flits_sent);
+  expect_equal_counts(flit, packet);
   EXPECT_EQ(flit.traffic.packets_received, flit.traffic.packets_sent);
   EXPECT_EQ(flit.traffic.flits_received, flit.traffic.flits_sent);
 }

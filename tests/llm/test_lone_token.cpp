@@ -48,12 +48,6 @@ std::int64_t both_heads(std::int64_t first_ready, std::int64_t second_ready, std
   return std::max(second_softmax, first_done) + values(context);
 }
 
-/// A packet from output buffer to input buffer: a cycle each for router and wire of every router, 2 wires of
-/// the core's own, the flits behind the head.
-constexpr std::int64_t packet(std::int64_t hops, std::int64_t flits, std::int64_t die_borders = 0) {
-  return 2 * (hops + 1) + 2 + (flits - 1) + 4 * die_borders;
-}
-
 /// From the controllers' release of a token to its sampled successor.
 std::int64_t lone_token_cycles(std::int64_t context) {
   const std::int64_t norm = 2 * (8 + 128 / 64 - 1);  // two SFU operations on 128 elements
@@ -63,29 +57,29 @@ std::int64_t lone_token_cycles(std::int64_t context) {
   t += 1 + 4;            // head over the host link, which is as a die border
   t += 1 + 2 + (4 - 1);  // router and wires of core 0; 128 bytes are 4 flits
   t += norm;
-  t += packet(0, 4);                         // multicast to the only tile, on the home core itself
-  t += 5 + (12 * 8) + (5 + 11);              // H-tree 1,024 bits; 384 rows; H-tree 384 sums = 12,288 bits
-  const auto first_head = t + packet(1, 6);  // q, k, v of a head: 192 bytes
-  const auto second_head = first_head + 6;   // behind it on every link
+  t += packet_cycles(0, 4);      // multicast to the only tile, on the home core itself
+  t += 5 + (12 * 8) + (5 + 11);  // H-tree 1,024 bits; 384 rows; H-tree 384 sums = 12,288 bits
+  const auto first_head = t + packet_cycles(1, 6);  // q, k, v of a head: 192 bytes
+  const auto second_head = first_head + 6;          // behind it on every link
   t = both_heads(first_head, second_head, context);
-  t += packet(1, 2);  // 64 bytes to the O tile
+  t += packet_cycles(1, 2);  // 64 bytes to the O tile
 
-  t += packet(0, 4);
+  t += packet_cycles(0, 4);
   t += 5 + (4 * 8) + (5 + 3);  // 128 rows, 128 sums
-  t += packet(1, 4, 1);
+  t += packet_cycles(1, 4, 1);
 
   t += residual_add + norm;  // the residual was there long before
-  t += packet(0, 4);
+  t += packet_cycles(0, 4);
   t += 5 + (16 * 8) + (5 + 15);  // 512 rows: 2 strips of 128 for each of gate and up; 512 sums
   t += 2 * (8 + 256 / 64 - 1);   // SiLU and product of 256 elements
-  t += packet(1, 8);             // 256 bytes
+  t += packet_cycles(1, 8);      // 256 bytes
 
-  t += packet(0, 8);
+  t += packet_cycles(0, 8);
   t += (5 + 1) + (8 * 8) + (5 + 3);  // 2,048 bits; 256 rows; 128 sums
-  t += packet(1, 4);
+  t += packet_cycles(1, 4);
 
   t += residual_add + norm;
-  t += packet(0, 4);
+  t += packet_cycles(0, 4);
   t += 5 + (8 * 8) + (5 + 7);  // 2 strips of 128 rows; 256 sums
   t += 1 + 2 * 5 + 4;          // 32 candidates of 8 bytes are 8 flits: head over 5 hops
   t += 1 + 1 + 4 + (8 - 1);    // last router, host link, tail
@@ -138,15 +132,6 @@ TEST(LoneToken, TakesTheTimeOfAHandCalculationFlitByFlit) {
   expect_the_time_of_a_hand_calculation(machine);
 }
 
-/// A packet of one token.
-struct Packet {
-  const char* what;
-  std::int64_t flits;
-  std::int64_t hops;             ///< the link to the host is one
-  std::int64_t die_borders = 0;  ///< and a border
-  std::int64_t ends = 2;         ///< cores among source and destination: each writes and reads a buffer
-};
-
 constexpr Packet kPackets[] = {
     {"embedding to 0", 4, 0, 0, 1},  // energy of the host's own side is left out
     {"multicast on 0", 4, 0},         {"residual 0 to 3", 4, 3, 1},
@@ -169,11 +154,7 @@ wafer::EnergyCounts lone_token_counts(std::int64_t context) {
   const std::int64_t sums = 32 * (384 + 128 + 512 + 128 + 256);
   const std::int64_t attention = 2 * ((8 * 64 + 32 * context) + (8 * context + 32 * 64));
   counts[Component::htree] = kHTreePath * (inputs + sums + attention);  // tiles are in one crossbar each
-  for (const auto& packet : kPackets) {
-    counts[Component::hop] += 256 * packet.flits * packet.hops;
-    counts[Component::die_crossing] += 256 * packet.flits * packet.die_borders;
-    counts[Component::buffer] += 256 * packet.flits * packet.ends * 2;
-  }
+  add_packets(counts, kPackets);
   counts[Component::kv_write] = 2 * (2 * 64 * 8);
   counts[Component::sfu_special] = 3 * 2 + 2 * 256 + 2 * (context + 1);  // norms, SiLU, softmax of two heads
   counts[Component::sfu_simple] = 3 * 4 * 128 + 2 * 128 + 3 * 256 + 2 * 3 * context;  // and residuals

@@ -23,12 +23,7 @@ void expect_equal_lone_runs(const ToyModel& model, const std::vector<std::string
     ASSERT_EQ(stage.tokens[i].issued, packet.tokens[i].issued) << "context " << i + 1;
     ASSERT_EQ(stage.tokens[i].retired, packet.tokens[i].retired) << "context " << i + 1;
   }
-  for (std::size_t phase = 0; phase < llm::kPhaseCount; ++phase)
-    EXPECT_EQ(stage.counts[phase].of, packet.counts[phase].of) << llm::kPhaseNames[phase];
-  EXPECT_EQ(stage.traffic.packets_sent, packet.traffic.packets_sent);
-  EXPECT_EQ(stage.traffic.flits_sent, packet.traffic.flits_sent);
-  EXPECT_EQ(stage.traffic.packets_received, packet.traffic.packets_received);
-  EXPECT_EQ(stage.traffic.flits_received, packet.traffic.flits_received);
+  expect_equal_counts(stage, packet);
 }
 
 TEST(StageFidelity, MovesALoneTokenAsPacketsDoWithEveryContextUpToThreePages) {

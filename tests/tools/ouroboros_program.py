@@ -67,6 +67,18 @@ class ProgramTest(unittest.TestCase):
         result = self.call("diff", a, b)
         self.assertEqual(result.returncode, 0, result.stdout)
 
+    def expect_one_answer_and_restart(self, *arguments, checkpoint_at):
+        """On 1 to 4 ranks, with both synchronizers, and from a checkpoint of 2 ranks on 3."""
+        self.run_ok("one.h5", *arguments)
+        for ranks, synchronizer in ((2, "window"), (3, "null-message"), (4, "window")):
+            with self.subTest(ranks=ranks):
+                self.run_ok(f"{ranks}.h5", *arguments, *assign(f"engine.synchronizer={synchronizer}"), ranks=ranks)
+                self.expect_equal("one.h5", f"{ranks}.h5")
+        self.run_ok("a.h5", *arguments, "--checkpoint-at", checkpoint_at, ranks=2)
+        result = self.call("run", "--restart", "a.h5.checkpoint", "--out", "b.h5", ranks=3)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.expect_equal("one.h5", "b.h5")
+
     def expect_one_answer_at_both_fidelities(self):
         """Leaves packet1.h5 and stage1.h5, of one rank."""
         for fidelity in ("packet", "stage"):

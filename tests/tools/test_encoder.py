@@ -24,15 +24,7 @@ class Encoder(ProgramTest):
         self.small = assign("wafer.core.input_buffer=48 KiB")
 
     def test_is_the_same_on_any_ranks_and_after_a_restart(self):
-        self.run_ok("one.h5", *self.small)
-        for ranks, synchronizer in ((2, "window"), (3, "null-message"), (4, "window")):
-            with self.subTest(ranks=ranks):
-                self.run_ok(f"{ranks}.h5", *self.small, *assign(f"engine.synchronizer={synchronizer}"), ranks=ranks)
-                self.expect_equal("one.h5", f"{ranks}.h5")
-        self.run_ok("a.h5", *self.small, "--checkpoint-at", "0.05 ms", ranks=2)
-        result = self.call("run", "--restart", "a.h5.checkpoint", "--out", "b.h5", ranks=3)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        self.expect_equal("one.h5", "b.h5")
+        self.expect_one_answer_and_restart(*self.small, checkpoint_at="0.05 ms")
 
     def test_serves_every_request_and_gives_all_memory_back(self):
         result = self.run_ok("one.h5", *self.small)
