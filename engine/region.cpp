@@ -260,8 +260,7 @@ void Region::foresee(const Event& event, std::span<Duration> least) const {
   }
 }
 
-void Region::check_promise(const Event& event, std::size_t target, Time arrival) const {
-  if (arrival >= floor_[target]) return;
+void Region::break_promise(const Event& event, std::size_t target, Time arrival) const {
   const auto& sender = slots_[event.from.value()];
   const int rank = border_.targets[target];
   throw CausalityError{
@@ -352,7 +351,8 @@ void Region::deliver(const Event& event) {
   if (rank == rank_ || rank == kEveryRank) keep(event);
   if (rank == rank_ || replica_sends) return;
   if (table_) {
-    if (const auto target = target_of(rank)) check_promise(event, *target, event.time);
+    const auto target = target_of(rank);
+    if (target && event.time < floor_[*target]) break_promise(event, *target, event.time);
   }
   if (rank != kEveryRank) {
     outgoing_[static_cast<std::size_t>(rank)].push_back(event);
@@ -370,7 +370,7 @@ void Region::keep(const Event& event) {
   foresee(event, scratch_least_);
   for (std::size_t i = 0; i < scratch_least_.size(); ++i) {
     scratch_promises_[i] = later_by(event.time, scratch_least_[i]);
-    check_promise(event, i, scratch_promises_[i]);
+    if (scratch_promises_[i] < floor_[i]) break_promise(event, i, scratch_promises_[i]);
   }
   table_->set(slot, scratch_promises_);
 }

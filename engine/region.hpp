@@ -120,7 +120,7 @@ class Region final : public SynchronizedRegion {
 
   void check_lookahead(const Slot& sender, LpId from, LpId to, Duration delay) const;
   void check_clock(const Event& event) const;
-  void check_promise(const Event& event, std::size_t target, Time arrival) const;
+  [[noreturn]] void break_promise(const Event& event, std::size_t target, Time arrival) const;
   Event make_event(LpId from, LpId to, Duration delay);
   void deliver(const Event& event);
   void keep(const Event& event);
