@@ -25,9 +25,12 @@ CASES = {
     "4 sequences decode 40 tokens each": fixed(4, 1, 40),
     "16 sequences decode 40 tokens each": fixed(16, 1, 40),
     "64 sequences decode 20 tokens each": fixed(64, 1, 20),
+    "128 sequences decode 20 tokens each": fixed(128, 1, 20),
+    "256 sequences decode 20 tokens each": fixed(256, 1, 20),
     "a prompt of 500 tokens": fixed(1, 500, 1),
     "8 prompts of 200 tokens": fixed(8, 200, 1),
     "8 of 100 and 50 tokens": fixed(8, 100, 50),
+    "8 of 400 and 40 tokens": fixed(8, 400, 40),
     "8 requests, seed 2": ["requests=8", "seed=2"],
     "16 requests, seed 3": ["requests=16", "seed=3"],
 }
