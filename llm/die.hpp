@@ -21,7 +21,9 @@ namespace ouro::llm {
 /// What a station saw.
 struct StationUse {
   std::int64_t tokens = 0;
-  engine::Duration stalled{};  ///< sum over tokens: ready, but the next station's buffer was full
+  /// Sum over tokens: ready, but without a credit, by the buffer that had no room; see StationState.
+  engine::Duration without_output_buffer{};
+  engine::Duration without_input_buffer{};
   std::vector<std::int64_t> expert_tokens{};  ///< gate and up: by expert, the tokens that it worked for
   StationTimes times{};
   HeldTokens held{};
@@ -32,16 +34,19 @@ struct StationUse {
   void launch(const ReadyToken& token, std::int64_t holds, const StationTimes::Waits& waits,
               const StationPlan& station, bool works, engine::Time now) {
     ++tokens;
-    if (waits.credit_since < now) stalled += now - waits.credit_since;
+    without_output_buffer += waits.for_output_buffer(now);
+    without_input_buffer += waits.for_input_buffer(now);
     times.launch(token, waits, station.gather_time, works ? station.pass_time : engine::Duration{}, now);
     held.most = std::max(held.most, holds);
     held.time += now - token.first;
   }
 
+  engine::Duration stalled() const { return without_output_buffer + without_input_buffer; }
+
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    auto& [passed, waited, by_expert, by_state, holds] = *this;
-    engine::archive_fields(archive, passed, waited, by_expert, by_state, holds);
+    auto& [passed, without_output, without_input, by_expert, by_state, holds] = *this;
+    engine::archive_fields(archive, passed, without_output, without_input, by_expert, by_state, holds);
   }
 };
 

@@ -42,11 +42,12 @@ void DieProcess::gather_announcement(const Message& message, CoreId core_id, Tim
 }
 
 /// The announcing station may launch one more token: the buffers of its tiles have room, and that of the KV
-/// cores was given to the sequence when it was admitted.
+/// cores was given to the sequence when it was admitted. No buffer of the station that hears of it held it
+/// back.
 void DieProcess::announced(const Message& message) {
   auto& station = *core(at_core(message)).station;
   if (station.number == message.station) return end_encoding(station, message.token());
-  return_credit(station, message.token());
+  return_credit(station, message.token(), scheduler_->now());
   if (!station_plan(station).calls_queries) return;
   station.to_call.push_back(message.token());
   call_queries(station);
@@ -55,8 +56,7 @@ void DieProcess::announced(const Message& message) {
 /// Behind the last block's K and V nothing is left to do for a token of the encoder's chain.
 void DieProcess::end_encoding(Station& station, const Token& token) {
   retire(token);
-  ++station.credits;
-  launch_ready_tokens(station);
+  get_credit(station, scheduler_->now());
 }
 
 /// As many as the station's buffers have room for.

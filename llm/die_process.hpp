@@ -108,7 +108,7 @@ class DieProcess final : public Die {
     std::vector<ReadyToken> normalising;
     ReadyTokens ready;
     int credits = 0;
-    std::optional<engine::Time> blocked_since;
+    StationTimes::Waits waits;   ///< of the token that leaves next
     Gather announcements;        ///< by token and station
     std::vector<Token> to_call;  ///< announced tokens, in their order, of O that calls queries
     int called = 0;              ///< tokens whose queries are called, and that are not launched yet
@@ -116,8 +116,8 @@ class DieProcess final : public Die {
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, gathered, at_work, normalised, free, blocked, announced, waiting, on_call, used] = *this;
-      engine::archive_fields(archive, gathered, at_work, normalised, free, blocked, announced, waiting,
+      auto& [of, gathered, at_work, normalised, free, missing, announced, waiting, on_call, used] = *this;
+      engine::archive_fields(archive, gathered, at_work, normalised, free, missing, announced, waiting,
                              on_call, used);
     }
   };
@@ -215,9 +215,10 @@ class DieProcess final : public Die {
   void launch_ready_tokens(Station& station);
   bool needs_credit(const Station& station, const Token& token) const;
   void count_launch(Station& station, const ReadyToken& next);
-  void launch(Station& station, const Token& token);
-  void free_room(Station& station, const Token& token);
-  void return_credit(const Station& station, const Token& token);
+  void launch(Station& station, const Token& token, engine::Time whole);
+  void free_room(Station& station, const Token& token, engine::Time whole);
+  void return_credit(const Station& station, const Token& token, engine::Time whole);
+  void get_credit(Station& station, engine::Time whole);
   void retire(const Token& token);
 
   // tiles

@@ -40,7 +40,7 @@ void DieProcess::empty(Station& station) const {
   station.normalising.clear();
   station.ready.clear(std::max(first_number_, plan_.first_number(static_cast<std::size_t>(station.number))));
   station.credits = plan_.window();
-  station.blocked_since.reset();
+  station.waits = {};
 }
 
 void DieProcess::answer_controllers(Time from) {

@@ -37,15 +37,21 @@ void DieProcess::station_ready(const Message& message) {
   const auto token =
       std::find_if(station.normalising.begin(), station.normalising.end(),
                    [&](const ReadyToken& ready) { return ready.token.number == message.number; });
+  const Time whole = token->whole;
   station.ready.add(*token);
   station.normalising.erase(token);
-  if (!message.token().closes_batch()) free_room(station, message.token());
+  if (!message.token().closes_batch()) free_room(station, message.token(), whole);
   launch_ready_tokens(station);
 }
 
 void DieProcess::take_credit(const Message& message) {
-  auto& station = *core(at_core(message)).station;
+  get_credit(*core(at_core(message)).station, message.whole());
+}
+
+/// @param whole  when the token that gives its credit back was whole at the next station
+void DieProcess::get_credit(Station& station, Time whole) {
   ++station.credits;
+  station.waits.whole_ahead = whole;
   launch_ready_tokens(station);
 }
 
@@ -56,11 +62,12 @@ bool DieProcess::needs_credit(const Station& station, const Token& token) const 
 void DieProcess::launch_ready_tokens(Station& station) {
   while (const auto* next = station.ready.next()) {
     if (needs_credit(station, next->token) && station.credits < plan_.credits_for(next->token)) {
-      if (!station.blocked_since) station.blocked_since = scheduler_->now();
+      station.waits.credit_since = std::min(station.waits.credit_since, scheduler_->now());
       return;
     }
     count_launch(station, *next);
-    launch(station, station.ready.pop().token);
+    const Time whole = next->token.opens_batch() ? station.ready.batch_whole() : next->whole;
+    launch(station, station.ready.pop().token, whole);
   }
 }
 
@@ -69,13 +76,13 @@ void DieProcess::count_launch(Station& station, const ReadyToken& next) {
   const auto coming = station.gather.begun_by(now) +
                       std::count_if(station.normalising.begin(), station.normalising.end(),
                                     [now](const ReadyToken& token) { return token.first <= now; });
-  station.use.launch(next, static_cast<std::int64_t>(station.ready.size()) + coming,
-                     {.credit_since = station.blocked_since.value_or(engine::kNever)}, station_plan(station),
-                     needs_credit(station, next.token), now);
-  station.blocked_since.reset();
+  station.use.launch(next, static_cast<std::int64_t>(station.ready.size()) + coming, station.waits,
+                     station_plan(station), needs_credit(station, next.token), now);
+  station.waits = {};
 }
 
-void DieProcess::launch(Station& station, const Token& token) {
+/// @param whole  when the token was here, or all of the batch that begins with it
+void DieProcess::launch(Station& station, const Token& token, Time whole) {
   const auto& plan = station_plan(station);
   if (station_log_.records(token.number))
     station_log_.launch(station.number, token.number, kv_.request_of(token.slot), scheduler_->now());
@@ -99,11 +106,11 @@ void DieProcess::launch(Station& station, const Token& token) {
   if (plan.latent > 0 && plan.attends) send_latent(plan, token);
   if (plan.passes_on > 0) send_vector(Cargo::activations, 1, plan.passes_on);
   if (plan.residual_to > 0) send_vector(Cargo::residual, plan.residual_to, plan.group->rows);
-  if (token.opens_batch()) free_room(station, token);
+  if (token.opens_batch()) free_room(station, token, whole);
 }
 
 /// What a token took of the station's buffers can be another one's: whoever sends to the station hears of it.
-void DieProcess::free_room(Station& station, const Token& token) {
+void DieProcess::free_room(Station& station, const Token& token, Time whole) {
   const auto& plan = station_plan(station);
   if (plan.calls_queries) {
     --station.called;
@@ -111,14 +118,15 @@ void DieProcess::free_room(Station& station, const Token& token) {
   } else if (!plan.begins_chain && station_plan(station.number - 1).announces()) {
     announce_launch(station, token);
   } else {
-    return_credit(station, token);
+    return_credit(station, token, whole);
   }
 }
 
-void DieProcess::return_credit(const Station& station, const Token& token) {
+void DieProcess::return_credit(const Station& station, const Token& token, Time whole) {
   const auto& plan = station_plan(station);
   Message credit{.cargo = Cargo::credit, .stage = plan.home_stage};
   credit.set_token(token);
+  credit.set_whole(whole);
   const CoreId to = plan.begins_chain ? geometry_.host_id() : station_plan(station.number - 1).home;
   send(credit, plan.home, to, 1);
 }

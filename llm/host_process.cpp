@@ -107,7 +107,9 @@ void HostProcess::receive(const Message& message, Scheduler& scheduler) {
 }
 
 void HostProcess::sample(const Message& message, Scheduler& scheduler) {
-  send(message, plan_.stations().back().home, 1, scheduler);  // a credit: the candidates are out of the way
+  Message credit = message;  // the candidates are out of the way
+  credit.set_whole(scheduler.now() - plan_.wafer().host.sampling_latency);
+  send(credit, plan_.stations().back().home, 1, scheduler);
   tell_controllers(message, MessageKind::retired, scheduler);
 }
 

@@ -143,6 +143,19 @@ struct Message {
     slot = token.slot;
     token_flags = token.flags;
   }
+  /// Of a credit: when its token was whole at the station that gives it back, or had left the tiles there as
+  /// far as announcements say. It takes the place of what a credit need not know of the token: position, slot
+  /// and head. `time_ps` is not free, at fidelity `flit`.
+  void set_whole(engine::Time when) {
+    const auto bits = static_cast<std::uint64_t>(engine::picoseconds(when));
+    position = static_cast<std::uint32_t>(bits >> 32U);
+    slot = static_cast<std::uint16_t>(bits >> 16U);
+    head = static_cast<std::uint16_t>(bits);
+  }
+  engine::Time whole() const {
+    const auto bits = std::uint64_t{position} << 32U | std::uint64_t{slot} << 16U | head;
+    return engine::from_picoseconds(static_cast<std::int64_t>(bits));
+  }
   wafer::FlitEvent flit_event() const { return std::bit_cast<wafer::FlitEvent>(time_ps); }
   void set_flit_event(const wafer::FlitEvent& event) { time_ps = std::bit_cast<std::int64_t>(event); }
 };

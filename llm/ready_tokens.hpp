@@ -47,6 +47,13 @@ class ReadyTokens {
 
   /// The token that is to leave next; nullptr if it or others of its batch are not here.
   const ReadyToken* next() const { return next_ < leave_before_ ? &tokens_.front() : nullptr; }
+  /// When the last token of the batch that begins to leave was whole.
+  engine::Time batch_whole() const {
+    auto token = tokens_.begin();
+    auto whole = token->whole;
+    while (!token->token.closes_batch()) whole = std::max(whole, (++token)->whole);
+    return whole;
+  }
   ReadyToken pop() {
     const ReadyToken token = tokens_.front();
     tokens_.pop_front();

@@ -40,7 +40,7 @@ StageProcess::StageProcess(const PipelinePlan& plan, wafer::DieId die, StageTimi
                          .attends = station.attends,
                          .before = number == 0 ? kHostLp : lp_of(number - 1),
                          .after = number == last ? kHostLp : lp_of(number + 1),
-                         .credits = boost::circular_buffer<Time>(window, Time{})});
+                         .credits = boost::circular_buffer<Credit>(window, Credit{})});
     stations_.back().passes_free.resize(static_cast<std::size_t>(std::max(station.group->experts, 1)));
     if (station.routes)
       stations_.back().use.expert_tokens.resize(static_cast<std::size_t>(station.group->experts));
@@ -107,7 +107,7 @@ void StageProcess::handle(const engine::Event& event, engine::Scheduler& schedul
       break;
     case MessageKind::stage_credit: {
       auto& station = *find(message.station);
-      take_credit_back(station, event.time);
+      take_credit_back(station, {event.time, message.whole()});
       launch_ready_tokens(station);
       break;
     }
@@ -218,7 +218,7 @@ void StageProcess::take_ready(Station& station) {
   }
   station.ready.add({coming.token, coming.first, coming.whole, scheduler_->now()});
   if (!coming.token.closes_batch())
-    give_credit_back(station, coming.token, timing_.station(station.number).credit);
+    give_credit_back(station, coming.token, coming.whole, timing_.station(station.number).credit);
   launch_ready_tokens(station);
   if (!station.coming.empty()) announce_ready(station);
 }
@@ -249,12 +249,14 @@ void StageProcess::launch_ready_tokens(Station& station) {
     }
     if (needs_credit(station, next->token) && waits_for_credit(station, next->token)) return;
     count_launch(station, *next);
-    launch(station, station.ready.pop().token);
+    const Time whole = next->token.opens_batch() ? station.ready.batch_whole() : next->whole;
+    launch(station, station.ready.pop().token, whole);
   }
 }
 
-/// From when a token has the credits that it needs; nothing if some are not on their way.
-std::optional<Time> StageProcess::credits_from(const Station& station, const Token& token) const {
+/// The last of the credits that a token needs; nothing if some are not on their way.
+std::optional<StageProcess::Credit> StageProcess::find_credit(const Station& station,
+                                                              const Token& token) const {
   const auto needed = static_cast<std::size_t>(plan_.credits_for(token));
   if (station.credits.size() < needed) return std::nullopt;
   return station.credits[needed - 1];
@@ -263,20 +265,21 @@ std::optional<Time> StageProcess::credits_from(const Station& station, const Tok
 /// Takes a credit if there are enough.
 bool StageProcess::waits_for_credit(Station& station, const Token& token) {
   const Time now = scheduler_->now();
-  const auto from = credits_from(station, token);
-  if (from && *from <= now) {
+  const auto credit = find_credit(station, token);
+  if (credit && credit->from <= now) {
+    station.waits.whole_ahead = credit->whole;
     station.credits.pop_front();
     return false;
   }
   station.waits.credit_since = std::min(station.waits.credit_since, now);
-  if (from) wake(station, *from);
+  if (credit) wake(station, credit->from);
   return true;
 }
 
-void StageProcess::take_credit_back(Station& station, Time from) {
+void StageProcess::take_credit_back(Station& station, const Credit& credit) {
   auto& credits = station.credits;
-  if (credits.empty() || credits.back() <= from) return credits.push_back(from);
-  credits.insert(std::upper_bound(credits.begin(), credits.end(), from), from);
+  if (credits.empty() || credits.back() <= credit) return credits.push_back(credit);
+  credits.insert(std::upper_bound(credits.begin(), credits.end(), credit), credit);
 }
 
 void StageProcess::count_launch(Station& station, const ReadyToken& next) {
@@ -297,7 +300,8 @@ ExpertRouting::Choice StageProcess::choose_experts(Station& station, const Token
   return chosen;
 }
 
-void StageProcess::launch(Station& station, const Token& token) {
+/// @param whole  when the token was here, or all of the batch that begins with it
+void StageProcess::launch(Station& station, const Token& token, Time whole) {
   const auto& plan = station_plan(station.number);
   const bool has_experts = plan.group->experts > 0;
   const auto chosen = has_experts ? choose_experts(station, token) : ExpertRouting::Choice{};
@@ -350,7 +354,7 @@ void StageProcess::launch(Station& station, const Token& token) {
   } else {
     send_candidates(token, last);
   }
-  if (token.opens_batch()) give_credit_back(station, token, sent - now + passage.credit);
+  if (token.opens_batch()) give_credit_back(station, token, whole, sent - now + passage.credit);
 }
 
 /// Tokens whose heads lie on the same cores follow each other as these cores allow.
@@ -407,15 +411,16 @@ void StageProcess::send_candidates(const Token& token, Duration last) {
   scheduler_->send(kHostLp, last, message);
 }
 
-void StageProcess::give_credit_back(const Station& station, const Token& token, Duration delay) {
+void StageProcess::give_credit_back(const Station& station, const Token& token, Time whole, Duration delay) {
   if (auto* before = find(station.number - 1); before != nullptr) {
-    take_credit_back(*before, scheduler_->now() + delay);
+    take_credit_back(*before, {scheduler_->now() + delay, whole});
     if (before->waits.credit_since == engine::kNever) return;
-    if (const auto from = credits_from(*before, before->ready.next()->token)) wake(*before, *from);
+    if (const auto credit = find_credit(*before, before->ready.next()->token)) wake(*before, credit->from);
     return;
   }
   Message message{.kind = MessageKind::stage_credit};
   message.set_token(token);
+  message.set_whole(whole);
   if (station.number == 0) {
     message.kind = MessageKind::host_packet;
     message.cargo = Cargo::credit;

@@ -84,14 +84,25 @@ class StageProcess final : public Die {
       engine::archive_fields(archive, of, later);
     }
   };
+  struct Credit {
+    engine::Time from{};   ///< it may be used
+    engine::Time whole{};  ///< the token that gives it back was whole at the next station
+
+    friend auto operator<=>(const Credit&, const Credit&) = default;
+    template <class Archive>
+    void serialize(Archive& archive, unsigned /*version*/) {
+      auto& [usable, ahead] = *this;
+      engine::archive_fields(archive, usable, ahead);
+    }
+  };
   struct Station {
     int number;
-    bool attends;                                  ///< QKV, but with latent attention
-    engine::LpId before;                           ///< where the station before is, or the host
-    engine::LpId after;                            ///< where the next station is, or the host
-    std::vector<Coming> coming{};                  ///< few, in the order of their first parts
-    boost::circular_buffer<engine::Time> credits;  ///< from when each may be used, in order
-    std::size_t placed = 0;  ///< so many of the first of `coming` have their turn on the link
+    bool attends;                            ///< QKV, but with latent attention
+    engine::LpId before;                     ///< where the station before is, or the host
+    engine::LpId after;                      ///< where the next station is, or the host
+    std::vector<Coming> coming{};            ///< few, in the order of their first parts
+    boost::circular_buffer<Credit> credits;  ///< in the order in which they may be used
+    std::size_t placed = 0;                  ///< so many of the first of `coming` have their turn on the link
     ReadyTokens ready{};
     engine::Time link_free{};                 ///< to the home core
     engine::Time sfu_free{};                  ///< of the home core
@@ -132,18 +143,19 @@ class StageProcess final : public Die {
   void wake(Station& station, engine::Time when);
   void launch_ready_tokens(Station& station);
   bool needs_credit(const Station& station, const Token& token) const;
-  std::optional<engine::Time> credits_from(const Station& station, const Token& token) const;
+  std::optional<Credit> find_credit(const Station& station, const Token& token) const;
   bool waits_for_credit(Station& station, const Token& token);
-  void take_credit_back(Station& station, engine::Time from);
+  void take_credit_back(Station& station, const Credit& credit);
   void count_launch(Station& station, const ReadyToken& next);
-  void launch(Station& station, const Token& token);
+  void launch(Station& station, const Token& token, engine::Time whole);
   void use_kv_cores(Station& station, const HeadsAtBlock& heads, const AttentionTimes& newest);
   const HeadsAtBlock& place(Station& station, const Token& token);
   ExpertRouting::Choice choose_experts(Station& station, const Token& token);
   bool goes_on_elsewhere(const Token& token) const;
   void hand_on(Station& station, const Token& token, engine::Time first, engine::Time last);
   void send_candidates(const Token& token, engine::Duration last);
-  void give_credit_back(const Station& station, const Token& token, engine::Duration delay);
+  void give_credit_back(const Station& station, const Token& token, engine::Time whole,
+                        engine::Duration delay);
   void retire(const Token& token);
 
   void count_from_host(const Passage& way, Phase phase);

@@ -19,11 +19,14 @@ enum class StationState : unsigned char {
   no_token,  ///< nothing of a next token is there: a bubble
   network,   ///< parts of the next token are there, others come later than the link to the home core needs
   sequence,  ///< the next token is there, others of its sequence are not
-  credit,    ///< the next token may leave, but the next station's buffers are full
   kv_write,  ///< the next token would meet the one before at the KV cores of their sequence
+  /// The next token may leave, but has no credit: the one whose credit it takes is not whole at the next
+  /// station. It is in the tiles of this one, in their output buffers, or under way from there.
+  output_buffer,
+  input_buffer,  ///< the same, but that one is whole: it is in the next station's buffer, or its credit comes
 };
-inline constexpr std::array<std::string_view, 7> kStationStateNames{
-    "passes", "home", "no_token", "network", "sequence", "credit", "kv_write"};
+inline constexpr std::array<std::string_view, 8> kStationStateNames{
+    "passes", "home", "no_token", "network", "sequence", "kv_write", "output_buffer", "input_buffer"};
 inline constexpr std::size_t kStationStates = kStationStateNames.size();
 
 /// Into what a station's time went since the run began. Each moment counts once: for passes where there are
@@ -34,11 +37,21 @@ class StationTimes {
   struct Waits {
     engine::Time kv_since = engine::kNever;
     engine::Time credit_since = engine::kNever;
+    engine::Time whole_ahead{};  ///< when the token whose credit came last was whole at the next station
+
+    /// Of the time without a credit, that before the token ahead was whole at the next station.
+    engine::Duration for_output_buffer(engine::Time now) const {
+      return std::max(std::min(whole_ahead, now) - std::min(credit_since, now), engine::Duration{});
+    }
+    /// The rest of it.
+    engine::Duration for_input_buffer(engine::Time now) const {
+      return now - std::min(credit_since, now) - for_output_buffer(now);
+    }
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [kv, credit] = *this;
-      engine::archive_fields(archive, kv, credit);
+      auto& [kv, credit, ahead] = *this;
+      engine::archive_fields(archive, kv, credit, ahead);
     }
   };
 
@@ -56,7 +69,8 @@ class StationTimes {
     add(StationState::home, std::min(token.ready, now));
     add(StationState::sequence, waits_from);
     add(StationState::kv_write, std::min(waits.credit_since, now));
-    add(StationState::credit, now);
+    add(StationState::output_buffer, std::min(waits.whole_ahead, now));
+    add(StationState::input_buffer, now);
     busy_until_ = std::max(busy_until_, now) + pass;
   }
 

@@ -78,7 +78,9 @@ Sentence kv_or_admission(const ResultsReader& run) {
       100 * queued, places, 100 * pages);
 }
 
-/// Tokens wait in front of what is slow: the last home core that is often held up stands right before it.
+/// Tokens wait in front of what is slow: the last home core that is often held up stands right before it. If
+/// the tokens ahead were mostly on their way, what is slow is its own tiles and their way; else the next
+/// station.
 Sentence stalled_stage(const ResultsReader& run) {
   const auto stalled = run.read<std::int64_t>("/stages/home_stalled_ps");
   const double most = largest(stalled);
@@ -87,13 +89,22 @@ Sentence stalled_stage(const ResultsReader& run) {
   const auto is_held_up = [&](std::int64_t ps) { return 2 * static_cast<double>(ps) >= most; };
   const auto last = std::find_if(stalled.rbegin(), stalled.rend(), is_held_up);
   const auto station = static_cast<std::size_t>(stalled.rend() - last) - 1;
-  const auto slow = std::min(station + 1, stalled.size() - 1);
+  const auto percent = [&](std::int64_t ps) { return 100 * static_cast<double>(ps) / makespan_of(run); };
+  const auto input = run.read<std::int64_t>("/stages/home_stalled_input_ps")[station];
+  const auto output = stalled[station] - input;
+  const auto by_cause = fmt::format(
+      "{:.0f} % of the makespan: {:.0f} % for the output buffers, while the token ahead was in the tiles or "
+      "on "
+      "its way, and {:.0f} % for the input buffer of the next one",
+      percent(stalled[station]), percent(output), percent(input));
+  const auto name = [&](std::size_t of) { return StationNames{run}.name(static_cast<std::int64_t>(of)); };
+  if (output > input) {
+    return fmt::format("the slowest stage, {}: its home core had a token ready and no room ahead for {}",
+                       name(station), by_cause);
+  }
   return fmt::format(
-      "the slowest stage, {}: the home core before it had a token ready and no room ahead for {:.0f} % of "
-      "the "
-      "makespan",
-      StationNames{run}.name(static_cast<std::int64_t>(slow)),
-      100 * static_cast<double>(stalled[station]) / makespan_of(run));
+      "the slowest stage, {}: the home core before it had a token ready and no room ahead for {}",
+      name(std::min(station + 1, stalled.size() - 1)), by_cause);
 }
 
 Sentence arrivals(const ResultsReader& run) {

@@ -12,7 +12,8 @@ namespace ouro::tools {
 ///    all requests' time passed before admission while fewer sequences ran than may, so that pages were
 ///    missing;
 /// 2. admission: that 10 % passed, and as many ran as may;
-/// 3. a stage: a home core had a token ready and no credit for at least 25 % of the makespan;
+/// 3. a stage: a home core had a token ready and no credit for at least 25 % of the makespan. The next one
+///    is slow, or its own tiles are, by whose buffers held the credits for longer;
 /// 4. arrivals: the last request came after 80 % of the makespan;
 /// 5. too few sequences: pipelining is by sequences, and home cores had bubbles for half of the makespan;
 /// 6. too few tokens: those under way, by Little's law from the recorded ones, are less than half of the

@@ -45,18 +45,20 @@ struct StationSums {
   explicit StationSums(std::size_t stations)
       : tokens(stations),
         stalled(stations),
+        stalled_input(stations),
         peak(stations),
         held_ps(stations),
         homes(stations),
         states(stations * llm::kStationStates) {}
 
-  std::vector<std::int64_t> tokens, stalled, peak, held_ps;
+  std::vector<std::int64_t> tokens, stalled, stalled_input, peak, held_ps;
   std::vector<std::int64_t> homes;   ///< dies that were its home
   std::vector<std::int64_t> states;  ///< ps, by station and state
 
   void add(std::size_t station, const llm::StationUse& use, engine::Time begin, engine::Time end) {
     tokens[station] += use.tokens;
-    stalled[station] += use.stalled.count();
+    stalled[station] += use.stalled().count();
+    stalled_input[station] += use.without_input_buffer.count();
     peak[station] = std::max(peak[station], use.held.most);
     held_ps[station] += use.held.time.count();
     const auto of_die = use.times.between(begin, end);
@@ -77,7 +79,8 @@ StationSums sum_stations(const ResultWriting& out, const llm::System& system) {
         sums.add(station, *use, totals.first_arrival, totals.last_done);
     }
   }
-  for (auto* column : {&sums.tokens, &sums.stalled, &sums.held_ps, &sums.homes, &sums.states})
+  for (auto* column :
+       {&sums.tokens, &sums.stalled, &sums.stalled_input, &sums.held_ps, &sums.homes, &sums.states})
     out.sum_over_ranks(*column);
   out.most_over_ranks(sums.peak);
   // a station that went to another die after a failure has no tokens on the others
@@ -97,6 +100,9 @@ void write_stations(ResultWriting& out, const StationSums& sums) {
         sums.tokens);
   write("/stages/home_stalled_ps", "ps",
         "time in which a home core had a token ready and the next buffers were full", sums.stalled);
+  write("/stages/home_stalled_input_ps", "ps",
+        "of it, what came after the token whose credit it took was whole at the next station",
+        sums.stalled_input);
   out.file().write_strings({"/stages/state_names", "1", "meaning of the second index of home_state_ps"},
                            as_texts(llm::kStationStateNames));
   write("/stages/home_state_ps", "ps",

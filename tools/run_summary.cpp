@@ -102,11 +102,11 @@ class Lines {
   void print_stations() {
     print("stations",
           "passes {:.3g} %, home {:.3g} %; waiting: no token {:.3g} %, network {:.3g} %, sequence {:.3g} %, "
-          "credit {:.3g} %, KV write {:.3g} %",
+          "KV write {:.3g} %, output buffer {:.3g} %, input buffer {:.3g} %",
           number("station_passes_percent"), number("station_home_percent"),
           number("station_no_token_percent"), number("station_network_percent"),
-          number("station_sequence_percent"), number("station_credit_percent"),
-          number("station_kv_write_percent"));
+          number("station_sequence_percent"), number("station_kv_write_percent"),
+          number("station_output_buffer_percent"), number("station_input_buffer_percent"));
     print("activations", "{:.4g} MB in the buffers of all stations at most, {:.4g} MB on average",
           number("activation_peak_mb"), number("activation_mean_mb"));
   }

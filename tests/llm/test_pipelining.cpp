@@ -184,7 +184,8 @@ TEST_P(Pipelining, CountsEachMomentOfAStationOnce) {
       EXPECT_EQ(std::accumulate(times.begin(), times.end(), Duration{}), result.makespan);
       for (const auto time : times) EXPECT_GE(time, Duration{});
       const auto state = [&](llm::StationState which) { return times[static_cast<std::size_t>(which)]; };
-      EXPECT_LE(state(llm::StationState::credit), station.stalled);
+      EXPECT_LE(state(llm::StationState::output_buffer), station.without_output_buffer);
+      EXPECT_LE(state(llm::StationState::input_buffer), station.without_input_buffer);
       EXPECT_GT(state(llm::StationState::passes), Duration{});
       EXPECT_EQ(state(llm::StationState::sequence) > Duration{}, pipelining == "sequence");
     }
@@ -196,9 +197,108 @@ TEST_P(Pipelining, OfOneTokenIsAPassAStationAndElseABubble) {
   for (const auto& station : result.stations) {
     const auto times = station.times.between(Time{}, Time{} + result.makespan);
     EXPECT_EQ(times[static_cast<std::size_t>(llm::StationState::passes)], std::chrono::nanoseconds{2048 * 8});
-    EXPECT_EQ(times[static_cast<std::size_t>(llm::StationState::credit)], Duration{});
+    EXPECT_EQ(station.stalled(), Duration{});
     EXPECT_GT(times[static_cast<std::size_t>(llm::StationState::no_token)], 0.85 * result.makespan);
   }
+}
+
+// One credit a station: a token leaves when the one before it has left the next station.
+constexpr int kTokensInTurn = 20;
+
+std::vector<std::string> with_one_credit(std::vector<std::string> machine) {
+  machine.emplace_back("wafer.core.output_buffer=2 KiB");
+  return machine;
+}
+
+/// Of each token that has one before it.
+Duration of_a_token(Duration sum) {
+  return sum / (kTokensInTurn - 1);
+}
+
+Duration in_state(const EqualRun& result, std::size_t station, llm::StationState state) {
+  const auto times = result.stations[station].times.between(Time{}, Time{} + result.makespan);
+  return of_a_token(times[static_cast<std::size_t>(state)]);
+}
+
+/// Of a lone token on such a machine.
+class Lone {
+ public:
+  explicit Lone(const llm::PipelinePlan& plan, llm::KvController kv) : plan_{plan}, kv_{std::move(kv)} {
+    kv_.open(0);
+  }
+
+  /// From when a station lets the token go until it is whole at the next one.
+  Duration way(std::size_t station, int position = 0) { return pass(station, position).to_next; }
+  /// What the home core does with it.
+  Duration home(std::size_t station) const { return plan_.home_work(plan_.stations()[station]).time; }
+  /// From when a station lets it go until the one before has its credit.
+  Duration credit(std::size_t station) { return pass(station, 0).credit; }
+
+ private:
+  llm::Passage pass(std::size_t station, int position) {
+    kv_.grow(0, position + 1);
+    return lone_.pass(static_cast<int>(station), {.position = static_cast<std::uint32_t>(position)}, kv_);
+  }
+
+  const llm::PipelinePlan& plan_;
+  llm::KvController kv_;
+  llm::LoneToken lone_{plan_};
+};
+
+TEST_P(Pipelining, WaitsForTheOutputBufferWhileOutputsAreOnTheirWay) {
+  const auto experiment = read_toy(kEqualStations, with_one_credit(machine()));
+  const auto& plan = *experiment->plan;
+  ASSERT_EQ(plan.window(), 1);
+  const auto result = run(with_one_credit(machine()), 1, kTokensInTurn, 1);
+
+  // attention makes QKV the slowest station, and its next token has been there long before
+  Lone lone{plan, experiment->make_kv_controller()};
+  Duration way{};
+  for (int position = 0; position < kTokensInTurn - 1; ++position) way += lone.way(0, position);
+  const Duration at_output = lone.home(1) + lone.credit(1);
+  EXPECT_EQ(of_a_token(result.stations[0].without_input_buffer), at_output);
+  EXPECT_EQ(in_state(result, 0, llm::StationState::input_buffer), at_output);
+  EXPECT_EQ(in_state(result, 0, llm::StationState::output_buffer),
+            of_a_token(way) - plan.stations()[0].pass_time);
+}
+
+TEST_P(Pipelining, WaitsForTheInputBufferInFrontOfASlowPass) {
+  // rows one after another: 1536 in QKV, 512 in O, 2048 in gate and up
+  const ToyModel model{.hidden = 256, .ffn = 512, .heads = 2, .kv_heads = 2, .head_dim = 128, .vocab = 256};
+  auto settings = machine();
+  settings.emplace_back("wafer.core.output_buffer=1 KiB");
+  const auto experiment = read_toy(model, settings);
+  ASSERT_EQ(experiment->plan->window(), 1);
+  const auto shorter = run(settings, 1, kTokensInTurn, 1, "token", model);
+  const auto longer = run(settings, 1, 2 * kTokensInTurn, 1, "token", model);
+
+  Lone lone{*experiment->plan, experiment->make_kv_controller()};
+  const Duration turn = lone.way(2) + lone.home(3) + lone.credit(3);  // of gate and up, the slowest
+  // of each token more, when every station is full
+  const auto expect_near = [&](const auto& of_run, Duration expected) {
+    const Duration actual = (of_run(longer) - of_run(shorter)) / kTokensInTurn;
+    EXPECT_NEAR(static_cast<double>((actual - expected).count()) / static_cast<double>(turn.count()), 0,
+                0.01);
+  };
+  const auto output_buffer = [](std::size_t station) {
+    return [station](const EqualRun& run) { return run.stations[station].without_output_buffer; };
+  };
+  const auto input_buffer = [](std::size_t station) {
+    return [station](const EqualRun& run) { return run.stations[station].without_input_buffer; };
+  };
+  const auto state = [](std::size_t station, llm::StationState which) {
+    return [=](const EqualRun& run) { return (kTokensInTurn - 1) * in_state(run, station, which); };
+  };
+  // O's token comes when QKV is done with it, and the one ahead is whole at gate and up by then
+  const Duration next_there = lone.credit(1) + lone.way(0, 3 * kTokensInTurn / 2) + lone.home(1);
+  ASSERT_GT(next_there, lone.way(1));
+  expect_near(output_buffer(1), Duration{});
+  expect_near(input_buffer(1), turn - next_there);
+  expect_near(state(1, llm::StationState::input_buffer), turn - next_there);
+  // that of gate and up waits while the one ahead is in the tiles, which lose nothing by it: they have passes
+  expect_near(output_buffer(2), lone.way(2) - (lone.credit(2) + lone.way(1) + lone.home(2)));
+  expect_near(input_buffer(2), Duration{});
+  expect_near(state(2, llm::StationState::output_buffer), Duration{});
 }
 
 INSTANTIATE_TEST_SUITE_P(Fidelities, Pipelining, ::testing::Values("packet", "stage"),

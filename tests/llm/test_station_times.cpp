@@ -24,8 +24,9 @@ Duration of(const StationTimes& times, StationState state, int end) {
 TEST(StationTimes, GivesEachMomentToWhatTheNextTokenWaitedFor) {
   StationTimes times;
   // parts from 10 to 50, of which the link needs 15; normalised at 57; the rest of its sequence at 60; KV
-  // cores free at 80, a credit at 100
-  times.launch({Token{}, at(10), at(50), at(57)}, {.kv_since = at(60), .credit_since = at(80)}, Duration{15},
+  // cores free at 80, a credit at 100 from a token that was whole at the next station at 93
+  times.launch({Token{}, at(10), at(50), at(57)},
+               {.kv_since = at(60), .credit_since = at(80), .whole_ahead = at(93)}, Duration{15},
                Duration{30}, at(100));
 
   EXPECT_EQ(of(times, StationState::no_token, 200), Duration{10 + 70});
@@ -33,7 +34,8 @@ TEST(StationTimes, GivesEachMomentToWhatTheNextTokenWaitedFor) {
   EXPECT_EQ(of(times, StationState::network, 200), Duration{25});
   EXPECT_EQ(of(times, StationState::sequence, 200), Duration{3});
   EXPECT_EQ(of(times, StationState::kv_write, 200), Duration{20});
-  EXPECT_EQ(of(times, StationState::credit, 200), Duration{20});
+  EXPECT_EQ(of(times, StationState::output_buffer, 200), Duration{13});
+  EXPECT_EQ(of(times, StationState::input_buffer, 200), Duration{7});
   EXPECT_EQ(of(times, StationState::passes, 200), Duration{30});
 }
 
@@ -44,7 +46,8 @@ TEST(StationTimes, WaitsForNothingWhileThereArePasses) {
                at(60));
   times.launch({Token{}, at(0), at(70), at(210)}, {}, Duration{}, Duration{1}, at(210));
 
-  EXPECT_EQ(of(times, StationState::credit, 300), Duration{});
+  EXPECT_EQ(of(times, StationState::output_buffer, 300), Duration{});
+  EXPECT_EQ(of(times, StationState::input_buffer, 300), Duration{});
   EXPECT_EQ(of(times, StationState::passes, 300), Duration{201});
   EXPECT_EQ(of(times, StationState::home, 300), Duration{10});
   EXPECT_EQ(of(times, StationState::no_token, 300), Duration{89});

@@ -85,7 +85,7 @@ class Pipelining(ProgramTest):
                     self.assertGreater(file["requests/arrival_ps"][0], 0)  # the makespan does not begin at 0
                     stages = file["stages"]
                     states = stages["home_state_ps"][()]
-                    self.assertEqual(states.shape, (13, 7))
+                    self.assertEqual(states.shape, (13, 8))
                     self.assertEqual(set(states.sum(axis=1)), {file.attrs["makespan_ps"]})
                     self.assertGreaterEqual(states.min(), 0)
                     peak = stages["home_tokens_peak"][()] * stages["home_token_bytes"][()]

@@ -283,7 +283,8 @@ class Bottleneck(ProgramTest):
     def said(self, change):
         (self.path / "changed.h5").write_bytes((self.path / "run.h5").read_bytes())
         with h5py.File(self.path / "changed.h5", "r+") as file:
-            file["stages/home_stalled_ps"][()] = 0
+            for name in ("home_stalled_ps", "home_stalled_input_ps"):
+                file[f"stages/{name}"][()] = 0
             file["tokens/retired_ps"][()] = file["tokens/issued_ps"][()] + 10**15  # the pipeline is full
             change(file)
         return json.loads(self.call("summary", "changed.h5", "--json").stdout)["bottleneck"]
@@ -307,6 +308,11 @@ class Bottleneck(ProgramTest):
         def stall(file):
             late_arrivals(file)
             file["stages/home_stalled_ps"][:7] = file.attrs["makespan_ps"] * 3 // 10
+            file["stages/home_stalled_input_ps"][:7] = file.attrs["makespan_ps"] * 2 // 10
+
+        def stall_between(file):
+            stall(file)
+            file["stages/home_stalled_input_ps"][:7] = file.attrs["makespan_ps"] // 10
 
         def queue(file):
             stall(file)
@@ -325,6 +331,7 @@ class Bottleneck(ProgramTest):
         for change, begin in ((nothing, "ffn: the pipeline is full"), (empty_pipeline, "too few tokens under way: 5.0 on"),
                               (late_arrivals, "arrivals: the last request came after 85 %"),
                               (stall, "the slowest stage, down of block 1: the home core before it had a token ready"),
+                              (stall_between, "the slowest stage, gate and up of block 1: its home core had a token ready"),
                               (queue, "admission: requests waited for 50 % of their time"),
                               (full_memory, "KV memory: up to"),
                               (preempted, "KV memory: ")):

@@ -264,10 +264,12 @@ function stageSection(runs) {
     const names = run.values("/stages/names"), busy = run.values("/stages/busy_core_ps"), blocks = busy.length / names.length;
     const stalled = run.values("/stages/home_stalled_ps");
     const homes = run.values("/stages/home_names").slice(0, -1).map((name) => name.split(" of block ")), stations = [...new Set(homes.map(([matrix]) => matrix))];
-    const heldUp = (matrix) => Array.from({length: blocks}, (_, b) => homes.reduce((sum, [at, block], i) => at === matrix && Number(block) === b ? sum + 100 * stalled[i] / run.makespan : sum, 0));
+    const behindInput = run.values("/stages/home_stalled_input_ps");
+    const heldUp = (ps) => (matrix) => Array.from({length: blocks}, (_, b) => homes.reduce((sum, [at, block], i) => at === matrix && Number(block) === b ? sum + 100 * ps(i) / run.makespan : sum, 0));
     return {run, charts: [
       {title: "Cores busy on average, by block and stage", unit: "cores", rowNames: names.map((name) => name.replace("_", " ")), rows: names.map((_, s) => Array.from({length: blocks}, (_, b) => busy[b * names.length + s] / run.makespan))},
-      {title: "Home cores held up: next token ready, no room ahead", unit: "% of the makespan", rowNames: stations, rows: stations.map(heldUp)},
+      {title: "Home cores held up by output buffers: next token ready, the one ahead in tiles or on its way", unit: "% of the makespan", rowNames: stations, rows: stations.map(heldUp((i) => stalled[i] - behindInput[i]))},
+      {title: "Home cores held up by input buffers: next token ready, the one ahead whole at the next home core", unit: "% of the makespan", rowNames: stations, rows: stations.map(heldUp((i) => behindInput[i]))},
     ]};
   });
   const top = (i) => largest(all.flatMap(({charts}) => charts[i].rows.flat()));
@@ -287,7 +289,7 @@ function passages(runs) {
     note("Stations are QKV, O, gate and up, down of each block (with experts the router after O, with latent attention three more or two), then the LM head. `ouroboros trace` has each of these tokens."));
 }
 
-const kDrawnStages = new Set(["/stages/busy_core_ps", "/stages/home_names", "/stages/home_stalled_ps"]);
+const kDrawnStages = new Set(["/stages/busy_core_ps", "/stages/home_names", "/stages/home_stalled_ps", "/stages/home_stalled_input_ps"]);
 
 /// Tables by block or station that the page has no chart of its own for.
 function otherTables(runs) {
