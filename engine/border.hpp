@@ -4,6 +4,13 @@
 
 namespace ouro::engine {
 
+/// What a region promises its neighbours.
+enum class Lookahead {
+  promises,  ///< what the LPs foresee, or where they do not, the way of a signal over channels to the border
+  held,      ///< the same, of LPs that can promise apart what waits in them for a later event
+  link       ///< the least delay of a channel that crosses the border, after the earliest pending event
+};
+
 /// The rank of every LP, by id. An LP that is replicated has a copy on every rank: each copy handles every
 /// event sent to it, and what a copy sends reaches the LPs of its own rank only, since the other copies send
 /// the same to theirs.

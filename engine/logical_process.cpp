@@ -1,8 +1,14 @@
 #include "engine/logical_process.hpp"
 
+#include <algorithm>
+
 #include "engine/error.hpp"
 
 namespace ouro::engine {
+
+void LogicalProcess::foresee_held(std::span<Duration> least) const {
+  std::fill(least.begin(), least.end(), kForever);
+}
 
 void LogicalProcess::save(StateWriter& /*archive*/) const {
   throw ContractError{name() + " cannot be archived"};

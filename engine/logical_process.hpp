@@ -43,7 +43,7 @@ class LogicalProcess {
 
   virtual void handle(const Event& event, Scheduler& scheduler) = 0;
 
-  /// Whether the LP knows more of its future than the lookahead of channels: then it gives the two below.
+  /// Whether the LP knows more of its future than the lookahead of channels: then it gives the three below.
   virtual bool has_foresight() const { return false; }
 
   /// A pending event's promise: for each target of the region's border, the least time from `event`, which is
@@ -52,11 +52,22 @@ class LogicalProcess {
   /// An event must not promise less than the event that it follows from, whatever the state of the LPs: each
   /// send is checked against the promise of the event being handled.
   ///
+  /// What follows only because the event, or one that follows from it, sets something free that an LP of this
+  /// region *holds* is left out: see foresee_held.
+  ///
   /// @param least  by target, kForever where nothing can follow
   virtual void foresee(const Event& /*event*/, std::span<Duration> /*least*/) const {}
 
-  /// The least that foresee() gives for any event that LPs of other regions can send to this one.
+  /// The least time from any event that LPs of other regions can send to this one until anything that follows
+  /// from it can arrive at each target, whatever LPs hold then.
   virtual void foresee_arrivals(std::span<Duration> /*least*/) const {}
+
+  /// What the LP holds: for each target, the least time from an event that sets some of it free until
+  /// anything that follows from that can arrive there. Asked for after each handler that says
+  /// Scheduler::holds_other().
+  ///
+  /// @param least  by target, kForever where the LP holds nothing that leads there
+  virtual void foresee_held(std::span<Duration> least) const;
 
   /// Everything that a later event or a result can observe, but for what the LP is made from.
   /// @throws ContractError  from an LP that cannot be archived

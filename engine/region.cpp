@@ -29,8 +29,9 @@ Region::Region(int rank, int ranks, Placement placement, const LpFactory& make, 
   if (options.meet_border) options.meet_border(border_);
   find_ways_over_channels();
   choose_promises(options.lookahead);
-  floor_.assign(border_.targets.size(), Time::min());
+  floor_.assign(transit_.size(), Time::min());
   for (const auto id : lps()) options.saved ? go_on(id, options.saved(id)) : start(id);
+  for (const auto id : lps()) ask_what_is_held(id);
 }
 
 void Region::start(LpId id) {
@@ -183,6 +184,14 @@ bool Region::shorten_ways_over(Slot& slot) {
 // ---- promises
 // ------------------------------------------------------------------------------------------------
 
+namespace {
+
+std::string name_of(int target) {
+  return target == kEveryRank ? "the replicated LPs" : fmt::format("rank {}", target);
+}
+
+}  // namespace
+
 void Region::choose_promises(Lookahead lookahead) {
   const auto targets = border_.targets.size();
   bool foresight = false, alike = true;
@@ -196,10 +205,11 @@ void Region::choose_promises(Lookahead lookahead) {
     for (std::size_t i = 0; i < targets; ++i) least[i] = std::min(least[i], slot.by_channels[i]);
   }
   for (const auto way : least) shortest_way_ = std::min(shortest_way_, way);
-  scratch_least_.resize(targets);
-  scratch_promises_.resize(targets);
-  if (targets > 0 && lookahead == Lookahead::promises && (foresight || !alike)) {
+  if (targets > 0 && lookahead != Lookahead::link && (foresight || !alike)) {
     table_.emplace(targets);
+    scratch_least_.resize(targets);
+    scratch_promises_.resize(targets);
+    held_.assign(targets, kForever);
     find_transit();
   } else {
     constant_ = least;
@@ -208,7 +218,7 @@ void Region::choose_promises(Lookahead lookahead) {
 }
 
 void Region::find_transit() {
-  transit_.assign(border_.targets.size(), kForever);
+  transit_.assign(scratch_least_.size(), kForever);
   for (const auto& slot : slots_) {
     if (!slot.lp) continue;
     if (slot.has_foresight) {
@@ -220,12 +230,19 @@ void Region::find_transit() {
   }
 }
 
+/// What follows from a pending event is led to by it alone, or is set free by
+/// something that happens here, which is not before the earliest pending event.
+Time Region::promise_for(std::size_t target) const {
+  if (!table_) return later_by(next_time(), constant_[target]);
+  return std::min(table_->least(target), later_by(next_time(), held_[target]));
+}
+
 Time Region::promise_to(int peer) const {
   Time promise = kNever;
   for (const int rank : {peer, kEveryRank}) {
     const auto target = target_of(rank);
     if (!target) continue;
-    promise = std::min(promise, table_ ? table_->least(*target) : later_by(next_time(), constant_[*target]));
+    promise = std::min(promise, promise_for(*target));
   }
   return promise;
 }
@@ -233,7 +250,7 @@ Time Region::promise_to(int peer) const {
 Time Region::promise_to_all() const {
   Time promise = kNever;
   for (std::size_t i = 0; i < border_.targets.size(); ++i) {
-    promise = std::min(promise, table_ ? table_->least(i) : later_by(next_time(), constant_[i]));
+    promise = std::min(promise, promise_for(i));
   }
   return promise;
 }
@@ -260,7 +277,9 @@ void Region::foresee(const Event& event, std::span<Duration> least) const {
   }
 }
 
-void Region::break_promise(const Event& event, std::size_t target, Time arrival) const {
+/// That what follows from `event` is not below what the event being handled has promised.
+void Region::check_promises(const Event& event, std::size_t target, Time arrival) const {
+  if (arrival >= floor_[target]) return;
   const auto& sender = slots_[event.from.value()];
   const int rank = border_.targets[target];
   throw CausalityError{
@@ -268,8 +287,7 @@ void Region::break_promise(const Event& event, std::size_t target, Time arrival)
                   event.to.value(), picoseconds(event.time),
                   sender.lp ? fmt::format("'{}' at {} ps", sender.lp->name(), picoseconds(sender.clock))
                             : fmt::format("LP {}", event.from.value()),
-                  rank == kEveryRank ? "the replicated LPs" : fmt::format("rank {}", rank),
-                  picoseconds(arrival), picoseconds(floor_[target]))};
+                  name_of(rank), picoseconds(arrival), picoseconds(floor_[target]))};
 }
 
 // ---- events
@@ -286,8 +304,10 @@ void Region::run_before(Time bound, std::uint64_t most) {
     slot.digest.add(event);
     ++slot.events;
     ++events_;
+    if (table_ && !slot.held.empty()) bound_by_what_is_held(slot);
     Scheduler scheduler{*this, event.to, event.time};
     slot.lp->handle(event, scheduler);
+    if (holds_other_) ask_what_is_held(event.to);
   }
 }
 
@@ -351,8 +371,7 @@ void Region::deliver(const Event& event) {
   if (rank == rank_ || rank == kEveryRank) keep(event);
   if (rank == rank_ || replica_sends) return;
   if (table_) {
-    const auto target = target_of(rank);
-    if (target && event.time < floor_[*target]) break_promise(event, *target, event.time);
+    if (const auto target = target_of(rank)) check_promises(event, *target, event.time);
   }
   if (rank != kEveryRank) {
     outgoing_[static_cast<std::size_t>(rank)].push_back(event);
@@ -370,9 +389,38 @@ void Region::keep(const Event& event) {
   foresee(event, scratch_least_);
   for (std::size_t i = 0; i < scratch_least_.size(); ++i) {
     scratch_promises_[i] = later_by(event.time, scratch_least_[i]);
-    if (scratch_promises_[i] < floor_[i]) break_promise(event, i, scratch_promises_[i]);
+    check_promises(event, i, scratch_promises_[i]);
   }
   table_->set(slot, scratch_promises_);
+}
+
+// ---- what LPs hold
+// ----------------------------------------------------------------------------------------------
+
+/// The event being handled may set free what its own LP holds. What others hold needs an event for them.
+void Region::bound_by_what_is_held(const Slot& slot) {
+  for (std::size_t i = 0; i < slot.held.size(); ++i)
+    floor_[i] = std::min(floor_[i], later_by(slot.clock, slot.held[i]));
+}
+
+/// What an LP holds is led to by the event at which it began to hold it, so it must not promise less.
+void Region::ask_what_is_held(LpId id) {
+  holds_other_ = false;
+  auto& slot = slots_[id.value()];
+  if (!table_ || !slot.has_foresight) return;
+  slot.held.resize(held_.size());
+  slot.lp->foresee_held(slot.held);
+  std::fill(held_.begin(), held_.end(), kForever);
+  for (const auto& other : slots_) {
+    for (std::size_t i = 0; i < other.held.size(); ++i) held_[i] = std::min(held_[i], other.held[i]);
+  }
+  for (std::size_t i = 0; i < held_.size(); ++i) {
+    const Time promised = floor_[i], reach = later_by(slot.clock, slot.held[i]);
+    if (reach >= promised) continue;
+    throw CausalityError{fmt::format(
+        "'{}' holds from {} ps what can reach {} at {} ps, before the promised {} ps", slot.lp->name(),
+        picoseconds(slot.clock), name_of(border_.targets[i]), picoseconds(reach), picoseconds(promised))};
+  }
 }
 
 std::vector<Region::LpReport> Region::reports() const {

@@ -20,12 +20,6 @@ namespace ouro::engine {
 
 using LpFactory = std::function<std::unique_ptr<LogicalProcess>(LpId)>;
 
-/// What a region promises its neighbours.
-enum class Lookahead {
-  promises,  ///< what the LPs foresee, or where they do not, the way of a signal over channels to the border
-  link       ///< the least delay of a channel that crosses the border, after the earliest pending event
-};
-
 /// The state of an LP and its pending events, as Region::save() gave it.
 using SavedState = std::function<std::string(LpId)>;
 
@@ -106,6 +100,7 @@ class Region final : public SynchronizedRegion {
     bool replicated = false;
     bool has_foresight = false;
     std::vector<Duration> by_channels;  // to each target, over channels
+    std::vector<Duration> held;         // to each target, from what sets free what the LP holds
   };
 
   void check_channels(LpId id, const Slot& slot);
@@ -120,7 +115,10 @@ class Region final : public SynchronizedRegion {
 
   void check_lookahead(const Slot& sender, LpId from, LpId to, Duration delay) const;
   void check_clock(const Event& event) const;
-  [[noreturn]] void break_promise(const Event& event, std::size_t target, Time arrival) const;
+  Time promise_for(std::size_t target) const;
+  void check_promises(const Event& event, std::size_t target, Time arrival) const;
+  void bound_by_what_is_held(const Slot& slot);
+  void ask_what_is_held(LpId id);
   Event make_event(LpId from, LpId to, Duration delay);
   void deliver(const Event& event);
   void keep(const Event& event);
@@ -140,10 +138,12 @@ class Region final : public SynchronizedRegion {
   Duration shortest_way_ = kForever;
 
   // promises, by target
-  std::vector<Duration> constant_;     // from any event, if promises_ is not used
+  std::vector<Duration> constant_;     // from any event, if table_ is not used
   std::optional<PromiseTable> table_;  // of each pending event
   std::vector<Duration> transit_;      // from any event that other regions can send
   std::vector<Time> floor_;            // of the event being handled: what follows must not fall below
+  std::vector<Duration> held_;         // of all LPs, by target
+  bool holds_other_ = false;           // the LP whose event is being handled
   std::vector<Duration> scratch_least_;
   std::vector<Time> scratch_promises_;
 };
@@ -164,6 +164,9 @@ class Scheduler {
     event.set(payload);
     region_.deliver(event);
   }
+
+  /// What this LP holds is not what it was, see LogicalProcess::foresee_held.
+  void holds_other() { region_.holds_other_ = true; }
 
   template <class Payload>
   void send_at(LpId to, Time time, const Payload& payload) {

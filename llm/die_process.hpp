@@ -63,6 +63,7 @@ class DieProcess final : public Die {
   void foresee_arrivals(std::span<engine::Duration> least) const override {
     foresight_.foresee_arrivals(least);
   }
+  void foresee_held(std::span<engine::Duration> least) const override;
 
   void save(engine::StateWriter& archive) const override;
   void load(engine::StateReader& archive) override;

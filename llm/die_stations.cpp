@@ -62,12 +62,26 @@ bool DieProcess::needs_credit(const Station& station, const Token& token) const 
 void DieProcess::launch_ready_tokens(Station& station) {
   while (const auto* next = station.ready.next()) {
     if (needs_credit(station, next->token) && station.credits < plan_.credits_for(next->token)) {
-      station.waits.credit_since = std::min(station.waits.credit_since, scheduler_->now());
+      if (station.waits.credit_since == engine::kNever) {
+        station.waits.credit_since = scheduler_->now();
+        scheduler_->holds_other();
+      }
       return;
     }
     count_launch(station, *next);
     const Time whole = next->token.opens_batch() ? station.ready.batch_whole() : next->whole;
     launch(station, station.ready.pop().token, whole);
+  }
+}
+
+/// A station holds a token that lacks nothing but a credit.
+void DieProcess::foresee_held(std::span<Duration> least) const {
+  std::fill(least.begin(), least.end(), engine::kForever);
+  if (!foresight_.knows_what_waits()) return;
+  for (std::size_t number = 0; number < plan_.stations().size(); ++number) {
+    if (plan_.die_of_home(number) != die_) continue;
+    const auto& waits = core(plan_.stations()[number].home).station->waits;
+    if (waits.credit_since != engine::kNever) foresight_.lower_to_launch(number, least);
   }
 }
 
@@ -78,6 +92,7 @@ void DieProcess::count_launch(Station& station, const ReadyToken& next) {
                                     [now](const ReadyToken& token) { return token.first <= now; });
   station.use.launch(next, static_cast<std::int64_t>(station.ready.size()) + coming, station.waits,
                      station_plan(station), needs_credit(station, next.token), now);
+  if (station.waits.credit_since != engine::kNever) scheduler_->holds_other();
   station.waits = {};
 }
 

@@ -26,8 +26,10 @@ Foresight::Foresight(const PipelinePlan& plan, Duration control_latency, const s
   ejection_ = noc.router_latency() + noc.wire_latency + noc.cycle;
 }
 
-void Foresight::meet(const engine::Border& border) {
+void Foresight::meet(const engine::Border& border, engine::Lookahead lookahead) {
+  knows_what_waits_ = lookahead == engine::Lookahead::held;
   targets_ = border.targets;
+  if (knows_what_waits_) targets_.insert(targets_.end(), border.targets.begin(), border.targets.end());
   if (!targets_.empty() && knows_the_model()) ForesightBuilder{*this}.build();
 }
 
@@ -61,7 +63,9 @@ Foresight::Way Foresight::way(Coordinate from, Coordinate to) const {
   return {rank_, along_x + std::abs(to.y - from.y) * hop_ + crossings};
 }
 
-void Foresight::add(Duration time, Reach reach, std::span<Duration> least) const {
+/// To the last columns, as many as are wanted: those without what is held, or all.
+void Foresight::add(Duration time, Reach row, std::span<Duration> least) const {
+  const auto reach = row.last(least.size());
   for (std::size_t i = 0; i < least.size(); ++i)
     least[i] = reach[i] == kNotAtAll ? engine::kForever : time + Duration{reach[i]};
 }
@@ -80,7 +84,7 @@ Foresight::Reach Foresight::at_destination(Cargo cargo, std::uint32_t core) cons
     case Cargo::partial_sum:
       return at_core(core, partial_sum);
     case Cargo::credit:
-      return to_host ? row(host_, credit) : row(launches_, station());
+      return to_host ? row(host_, credit) : row(credits_, station());
     case Cargo::candidates:
     case Cargo::weights:       // only where something fails, and there only channels promise
     case Cargo::announcement:  // of models that are foreseen by channels
@@ -122,8 +126,9 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
     case MessageKind::head_done:
       return now(at_core(message.at, head_done));
     case MessageKind::station_ready:
-    case MessageKind::credit:
       return now(row(launches_, static_cast<std::size_t>(plan_.role(CoreId{message.at}).home_of)));
+    case MessageKind::credit:
+      return now(row(credits_, static_cast<std::size_t>(plan_.role(CoreId{message.at}).home_of)));
     case MessageKind::issue:
       return now(row(host_, issue));
     case MessageKind::host_packet:
@@ -157,12 +162,28 @@ void Foresight::foresee(const Message& message, std::span<Duration> least) const
   std::fill(least.begin(), least.end(), engine::kForever);  // a change of KV leads to nothing
 }
 
+void Foresight::lower_by_held(Reach reach, std::span<Duration> least) {
+  const auto led = reach.last(least.size());
+  for (std::size_t i = 0; i < least.size(); ++i) {
+    if (led[i] != kNotAtAll) least[i] = std::min(least[i], Duration{led[i]});
+  }
+}
+
+void Foresight::lower_to_launch(std::size_t station, std::span<Duration> least) const {
+  lower_by_held(row(launches_, station), least);
+}
+
+void Foresight::lower_to_entry(std::span<Duration> least) const {
+  lower_by_held(row(host_, issue), least);
+}
+
 void Foresight::foresee_controllers(std::span<Duration> least) const {
   add(Duration::zero(), controllers_, least);
 }
 
 void Foresight::foresee_arrivals(std::span<Duration> least) const {
-  add(Duration::zero(), from_elsewhere_, least);
+  for (std::size_t i = 0; i < least.size(); ++i)
+    least[i] = from_elsewhere_[i] == kNotAtAll ? engine::kForever : Duration{from_elsewhere_[i]};
 }
 
 }  // namespace ouro::llm

@@ -23,6 +23,10 @@ inline bool is_foreseen(const PipelinePlan& plan) {
 /// from each kind of event at each core to each target of the border is a shortest way in a graph that never
 /// changes. Waiting is left out: it only makes things later. What depends on where the pages of a sequence
 /// lie is taken as the best of all KV cores of the block.
+///
+/// A credit leads on to the token that may wait for it. With engine::Lookahead::held, each least time is
+/// found twice: so, which bounds what comes from elsewhere, and without: what waits for a credit is then what
+/// the LPs hold, and promised by them.
 class Foresight {
  public:
   /// Keeps `plan`.
@@ -32,22 +36,30 @@ class Foresight {
   bool knows_the_model() const { return is_foreseen(plan_); }
 
   /// Before all else: finds the ways to these targets.
-  void meet(const engine::Border& border);
+  void meet(const engine::Border& border, engine::Lookahead lookahead);
+
+  /// Whether LPs promise what they hold; else events do.
+  bool knows_what_waits() const { return knows_what_waits_; }
 
   /// Of an event of a die or of the host interface.
-  /// @param least  by target of the border
+  /// @param least  by target of the border, without what LPs hold if they promise that
   void foresee(const Message& message, std::span<engine::Duration> least) const;
 
   /// Of any event of the controllers.
   void foresee_controllers(std::span<engine::Duration> least) const;
 
-  /// The least over all events that other regions can send to this one.
+  /// The least over all events that other regions can send to this one, with what may be held.
   void foresee_arrivals(std::span<engine::Duration> least) const;
+
+  /// From the credit that lets a waiting token leave a station, and enter the first one.
+  /// @param least  by target of the border, lowered
+  void lower_to_launch(std::size_t station, std::span<engine::Duration> least) const;
+  void lower_to_entry(std::span<engine::Duration> least) const;
 
  private:
   friend class ForesightBuilder;
 
-  /// Least times to all targets: whole picoseconds, saturated just below kNotAtAll.
+  /// Least times by column: whole picoseconds, saturated just below kNotAtAll.
   using Reach = std::span<const std::uint32_t>;
   static constexpr std::uint32_t kNotAtAll = 0xffffffff;
 
@@ -75,6 +87,7 @@ class Foresight {
 
   void foresee_packet(const Message& message, std::span<engine::Duration> least) const;
   Reach at_destination(Cargo cargo, std::uint32_t core) const;
+  static void lower_by_held(Reach reach, std::span<engine::Duration> least);
   void add(engine::Duration time, Reach reach, std::span<engine::Duration> least) const;
 
   Reach row(const std::vector<std::uint32_t>& table, std::size_t index) const {
@@ -89,17 +102,20 @@ class Foresight {
   engine::Duration control_latency_;
   std::vector<int> rank_of_die_;
   int rank_;
-  std::vector<int> targets_;
+  bool knows_what_waits_ = false;
+  std::vector<int>
+      targets_;  // by column: those of the border; if LPs promise what they hold, again without that
   std::vector<std::uint8_t> die_column_of_x_;
   std::vector<std::uint8_t> die_row_of_y_;
   engine::Duration hop_{};       // router and wire
   engine::Duration crossing_{};  // of a die border, on top
   engine::Duration ejection_{};  // from the last router, without the tail
 
-  // tables, a row of all targets each
+  // tables, a row of all columns each
   std::vector<std::uint32_t> cores_;        // by core and CoreEvent
   std::vector<std::uint32_t> arrivals_;     // a part of a token's vector is at a station
   std::vector<std::uint32_t> launches_;     // a station can let a token go
+  std::vector<std::uint32_t> credits_;      // a station gets a credit
   std::vector<std::uint32_t> segments_;     // a multicast's head enters a die: by segment of all trees
   std::vector<std::size_t> first_tree_;     // by station
   std::vector<std::size_t> first_segment_;  // by tree

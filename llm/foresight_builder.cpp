@@ -15,7 +15,7 @@ ForesightBuilder::ForesightBuilder(Foresight& foresight)
       plan_{foresight.plan_},
       wafer_{plan_.wafer()},
       control_latency_{foresight.control_latency_},
-      targets_{foresight.targets_.size()},
+      columns_{foresight.targets_.size()},
       host_is_here_{is_here(wafer_.geometry.core_at(wafer_.noc.host))},
       cores_(static_cast<std::size_t>(wafer_.geometry.cores())),
       segments_(plan_.stations().size()),
@@ -117,7 +117,7 @@ bool ForesightBuilder::lower(Times& times, const Times& other, Duration delay) {
 }
 
 void ForesightBuilder::lower_at_rank(Times& times, int rank, Duration time) const {
-  for (std::size_t i = 0; i < targets_; ++i) {
+  for (std::size_t i = 0; i < columns_; ++i) {
     if (foresight_.targets_[i] == rank) times[i] = std::min(times[i], time);
   }
 }
@@ -132,6 +132,14 @@ void ForesightBuilder::lower_by_flow(Times& times, const Flow& flow, const Times
   const Duration tail = (flow.flits - 1) * wafer_.noc.cycle;
   const Duration end = to_host ? foresight_.hop_ + foresight_.crossing_ : foresight_.ejection_;
   lower(times, there, before + time + end + tail);
+}
+
+/// What a credit leads to, of what the token that it is for leads to: nothing, but for a token that is held.
+ForesightBuilder::Times ForesightBuilder::of_credit(Times times) const {
+  if (!foresight_.knows_what_waits()) return times;
+  const auto first = times.begin() + static_cast<std::ptrdiff_t>(columns_ / 2);
+  std::fill(first, first + static_cast<std::ptrdiff_t>(columns_ / 2), engine::kForever);
+  return times;
 }
 
 bool ForesightBuilder::is_here(CoreId core) const {
@@ -329,7 +337,7 @@ bool ForesightBuilder::relax_station(std::size_t station) {
       const auto to = static_cast<std::size_t>(plan_.role(flow.to).home_of);
       lower_by_flow(times, flow, from_arrival(to), wafer_.noc.wire_latency);
     } else {
-      lower_by_flow(times, flow, station == 0 ? host_[Foresight::credit] : launches_[station - 1],
+      lower_by_flow(times, flow, station == 0 ? host_[Foresight::credit] : of_credit(launches_[station - 1]),
                     wafer_.noc.wire_latency);
     }
   });
@@ -347,22 +355,22 @@ bool ForesightBuilder::relax_host() {
     auto times = never();
     const bool injects = event == Foresight::inject;
     sent_by_host(injects ? Cargo::activations : Cargo::credit, [&](const Flow& flow) {
-      lower_by_flow(times, flow, injects ? from_arrival(0) : launches_.back(), before);
+      lower_by_flow(times, flow, injects ? from_arrival(0) : of_credit(launches_.back()), before);
     });
     lower_at_rank(times, engine::kEveryRank, control_latency_);
     lower(times, host_[Foresight::issue], control_latency_);
     lowered = lower(host_[event], times) || lowered;
   }
-  for (const auto event : {Foresight::issue, Foresight::credit}) {
-    lowered = lower(host_[event], host_[Foresight::inject], wafer_.host.embedding_latency) || lowered;
-  }
+  const auto looked_up = wafer_.host.embedding_latency;
+  lowered = lower(host_[Foresight::issue], host_[Foresight::inject], looked_up) || lowered;
+  lowered = lower(host_[Foresight::credit], of_credit(host_[Foresight::inject]), looked_up) || lowered;
   return lower(host_[Foresight::candidates], host_[Foresight::sample], wafer_.host.sampling_latency) ||
          lowered;
 }
 
 void ForesightBuilder::store(std::vector<std::uint32_t>& table, const Times& times) const {
   constexpr auto kMost = Foresight::kNotAtAll - 1;
-  for (std::size_t i = 0; i < targets_; ++i) {
+  for (std::size_t i = 0; i < columns_; ++i) {
     const auto time = times[i];
     table.push_back(time == engine::kForever
                         ? Foresight::kNotAtAll
@@ -382,6 +390,7 @@ void ForesightBuilder::finish() {
   for (std::size_t station = 0; station < launches_.size(); ++station) {
     store(foresight_.arrivals_, from_arrival(station));
     store(foresight_.launches_, launches_[station]);
+    store(foresight_.credits_, of_credit(launches_[station]));
     foresight_.first_tree_.push_back(foresight_.first_segment_.size());
     for (const auto& tree : plan_.stations()[station].trees) {
       foresight_.first_segment_.push_back(segments);
@@ -422,7 +431,7 @@ void ForesightBuilder::find_entries(const Flow& flow) {
   const auto to = flow.to == host() ? wafer_.noc.host : geometry.coordinate(flow.to);
   auto at = geometry.coordinate(flow.from);
   bool here = is_here(flow.from);
-  std::vector<Duration> least(targets_);
+  std::vector<Duration> least(columns_);
   const auto to_next_die = [](int& at_core, int to_core, int width) {  // or to the end, if that comes before
     at_core = to_core > at_core ? std::min(to_core, (at_core / width + 1) * width)
                                 : std::max(to_core, at_core / width * width - 1);
@@ -441,7 +450,7 @@ void ForesightBuilder::find_entries(const Flow& flow) {
     message.target = flow.to.value();
     message.flits = static_cast<std::uint16_t>(flow.flits);
     foresight_.foresee(message, least);
-    for (std::size_t i = 0; i < targets_; ++i) from_elsewhere_[i] = std::min(from_elsewhere_[i], least[i]);
+    for (std::size_t i = 0; i < columns_; ++i) from_elsewhere_[i] = std::min(from_elsewhere_[i], least[i]);
   }
 }
 

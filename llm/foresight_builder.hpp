@@ -19,7 +19,7 @@ class ForesightBuilder {
 
  private:
   using Duration = engine::Duration;
-  /// By target, and last: to the next station, or for the LM head to the host.
+  /// By column of Foresight, and last: to the next station, or for the LM head to the host.
   using Times = std::vector<Duration>;
 
   /// A packet that something at `from` leads to.
@@ -70,7 +70,8 @@ class ForesightBuilder {
   void find_entries(const Flow& flow);
   void find_tree_entries(std::size_t station);
 
-  Times never() const { return Times(targets_ + 1, engine::kForever); }
+  Times never() const { return Times(columns_ + 1, engine::kForever); }
+  Times of_credit(Times times) const;
   static bool lower(Times& times, const Times& other, Duration delay = {});
   void lower_at_rank(Times& times, int rank, Duration time) const;
   /// What a packet on its way from `from` can lead to, given what it leads to where it goes.
@@ -82,7 +83,7 @@ class ForesightBuilder {
   const PipelinePlan& plan_;
   const wafer::WaferModel& wafer_;
   Duration control_latency_;
-  std::size_t targets_;
+  std::size_t columns_;
   bool host_is_here_;
 
   std::vector<CoreTimes> cores_;

@@ -63,6 +63,15 @@ void HostProcess::look_up_next(Entry& entry, Scheduler& scheduler) {
     entry.waiting.pop_front();
     scheduler.send(scheduler.self(), plan_.wafer().host.embedding_latency, message);
   }
+  scheduler.holds_other();
+}
+
+/// What waits to enter holds out for a credit.
+void HostProcess::foresee_held(std::span<Duration> least) const {
+  std::fill(least.begin(), least.end(), engine::kForever);
+  const auto waits = [](const Entry& entry) { return !entry.waiting.empty(); };
+  const bool holds = std::any_of(entries_.begin(), entries_.end(), waits);
+  if (holds && foresight_.knows_what_waits()) foresight_.lower_to_entry(least);
 }
 
 void HostProcess::inject(const Message& message, Scheduler& scheduler) {

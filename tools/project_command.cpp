@@ -226,10 +226,12 @@ void print_head(const engine::ResultsReader& result, const Replay& replay, bool 
              "events a stretch", "largest losses");
 }
 
-/// What the model cannot promise is not replayed as if it could.
+/// What the model cannot promise is not replayed as if it could. A recording knows anyway what waits, so
+/// "held" is replayed as "promises".
 engine::Lookahead lookahead_of(const llm::Experiment& experiment, engine::Lookahead wanted) {
   if (!llm::is_foreseen(*experiment.plan)) return engine::Lookahead::link;
-  return llm::usable_lookahead(experiment, wanted);
+  const auto usable = llm::usable_lookahead(experiment, wanted);
+  return usable == engine::Lookahead::held ? engine::Lookahead::promises : usable;
 }
 
 void check_same_wafer(const engine::ResultsReader& result, const engine::Recording& recording,

@@ -4,7 +4,7 @@ namespace ouro::tools {
 
 RunSettings read_run_settings(const engine::Config& config) {
   const auto synchronizer = config.at("engine.synchronizer").as_choice({"null-message", "window"});
-  const auto lookahead = config.at("engine.lookahead").as_choice({"promises", "link"});
+  const auto lookahead = config.at("engine.lookahead").as_choice({"promises", "held", "link"});
   const auto flush = config.at("output.flush_interval");
   const auto stall_limit = config.at("engine.stall_limit");
   const RunSettings settings{
@@ -13,7 +13,9 @@ RunSettings read_run_settings(const engine::Config& config) {
       .stall_limit_seconds = engine::seconds(stall_limit.as_duration()),
       .synchronizer = synchronizer == "window" ? engine::SynchronizerKind::window
                                                : engine::SynchronizerKind::null_message,
-      .lookahead = lookahead == "link" ? engine::Lookahead::link : engine::Lookahead::promises};
+      .lookahead = lookahead == "link"   ? engine::Lookahead::link
+                   : lookahead == "held" ? engine::Lookahead::held
+                                         : engine::Lookahead::promises};
   if (settings.flush_interval <= engine::Duration::zero()) {
     throw flush.refusal("an interval is longer than nothing", "\"1 ms\"");
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +29,7 @@ struct RandomGraph {
     std::optional<engine::Duration> to_any;
     bool replicated = false;
     std::optional<engine::Duration> service;  // an LP that has one has foresight
+    bool is_gate = false;                     // and serves an event only when another one sets it free
     std::uint64_t start_budget = 0;
   };
 
@@ -78,6 +80,7 @@ inline RandomGraph draw_graph(std::uint64_t seed) {
     }
     if (!local && draws.chance(0.05)) node.to_any = draws.duration(least, kMostMagnitude);
     if (draws.chance(0.4)) node.service = draws.duration(least, kMostMagnitude);
+    node.is_gate = node.service && draws.chance(0.5);
     if (i == 0 || draws.chance(0.5)) node.start_budget = kBudget / count + draws.below(2 * kBudget / count);
     if (i < 4 || draws.chance(0.9)) continue;
     node.replicated = true;
@@ -119,9 +122,22 @@ class RandomObject {
 
   std::vector<Send> handle(Hop hop) {
     if (hop.budget == 0 || !node_.service || hop.held != 0) return spread(hop);
+    if (node_.is_gate) {
+      if (!sets_free(hop)) waiting_.push_back(hop);
+      if (!sets_free(hop) || waiting_.empty()) return {};
+      const auto budget = hop.budget;
+      hop = waiting_.front();
+      hop.budget += budget;
+      waiting_.pop_front();
+    }
     hop.held = 1;
     return {{id_, service_of(hop), hop}};
   }
+
+  /// Whether a hop that arrives at this gate leads to nothing but what a waiting one leads to.
+  bool sets_free(const Hop& hop) const { return node_.is_gate && hop.held == 0 && hop.work > 0; }
+  /// What waits at this gate.
+  const std::deque<Hop>& waiting() const { return waiting_; }
 
   engine::Duration service_of(const Hop& hop) const {
     return static_cast<std::int64_t>(1 + hop.work) * *node_.service;
@@ -163,6 +179,7 @@ class RandomObject {
   std::uint64_t all_;
   engine::LpId id_;
   std::uint64_t drawn_ = 0;
+  std::deque<Hop> waiting_;
 };
 
 /// The shortest ways from the LPs of a rank to what lies beyond its border, by Bellman and Ford's algorithm.
@@ -234,7 +251,9 @@ class RandomLp final : public engine::LogicalProcess {
 
   void start(engine::Scheduler& scheduler) override { send(object_.start(), scheduler); }
   void handle(const engine::Event& event, engine::Scheduler& scheduler) override {
+    const auto waiting = object_.waiting().size();
     send(object_.handle(event.as<Hop>()), scheduler);
+    if (object_.waiting().size() != waiting) scheduler.holds_other();
   }
 
   bool has_foresight() const override { return node_.service.has_value(); }
@@ -244,12 +263,20 @@ class RandomLp final : public engine::LogicalProcess {
   void foresee_arrivals(std::span<engine::Duration> least) const override {
     foresee(Hop{.budget = 1, .work = 0, .held = 0, .history = 0}, least);
   }
+  void foresee_held(std::span<engine::Duration> least) const override {
+    std::fill(least.begin(), least.end(), engine::kForever);
+    for (const auto& hop : object_.waiting()) {
+      for (std::size_t i = 0; i < least.size(); ++i)
+        least[i] = std::min(least[i], engine::sum(object_.service_of(hop), ways_->after(id_, i)));
+    }
+  }
 
  private:
   void foresee(const Hop& hop, std::span<engine::Duration> least) const {
     const auto held = hop.held != 0 ? engine::Duration{} : object_.service_of(hop);
+    const bool leads_on = hop.budget > 0 && !object_.sets_free(hop);
     for (std::size_t i = 0; i < least.size(); ++i)
-      least[i] = hop.budget == 0 ? engine::kForever : engine::sum(held, ways_->after(id_, i));
+      least[i] = leads_on ? engine::sum(held, ways_->after(id_, i)) : engine::kForever;
   }
   static void send(const std::vector<RandomObject::Send>& sends, engine::Scheduler& scheduler) {
     for (const auto& [to, delay, hop] : sends) scheduler.send(to, delay, hop);

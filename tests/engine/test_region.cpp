@@ -263,6 +263,96 @@ TEST(Region, AnEventBelowWhatItsRankPromisedEndsTheRunAndOneAtThatTimeDoesNot) {
             "LP 0 receives an event from LP 1 for 4999 ps, but its rank had promised none before 5000 ps");
 }
 
+/// An LP that keeps the first event that it gets until the next one comes, and then sends to LP 1, on the
+/// other rank, 50 ns later. So the second one leads to nothing by itself: what it sets free is held.
+class HoldingLp final : public LogicalProcess {
+ public:
+  /// @param held    what it says of it, endless for nothing
+  /// @param leads   after what time its first event leads there
+  HoldingLp(Duration held, Duration leads) : held_{held}, leads_{leads} {}
+
+  std::string name() const override { return "holding"; }
+  Channels channels() const override { return {{{LpId{1}, 10ns}}, {}}; }
+  void handle(const Event&, Scheduler& scheduler) override {
+    if (holds_) scheduler.send(LpId{1}, 50ns, Ping{0});
+    holds_ = !holds_;
+    scheduler.holds_other();
+  }
+
+  bool has_foresight() const override { return true; }
+  void foresee(const Event& event, std::span<Duration> least) const override {
+    least[0] = event.time == kFirst ? leads_ : kForever;
+  }
+  void foresee_arrivals(std::span<Duration> least) const override { least[0] = 50ns; }
+  void foresee_held(std::span<Duration> least) const override { least[0] = holds_ ? held_ : kForever; }
+
+  void save(StateWriter& archive) const override { archive << holds_; }
+  void load(StateReader& archive) override { archive >> holds_; }
+
+  static constexpr Time kFirst{5ns}, kSecond{30ns};
+
+ private:
+  Duration held_;
+  Duration leads_;
+  bool holds_ = false;
+};
+
+/// With both of its events pending.
+Region make_holding_region(Duration held, Duration leads, SavedState saved = {}) {
+  return Region{0,
+                2,
+                {0, 1},
+                [&](LpId) { return std::make_unique<HoldingLp>(held, leads); },
+                {.saved = std::move(saved)}};
+}
+
+void receive_both(Region& region) {
+  receive_at(region, HoldingLp::kFirst.time_since_epoch());
+  receive_at(region, HoldingLp::kSecond.time_since_epoch());
+}
+
+TEST(Region, WhatIsHeldIsSetFreeByTheEarliestEventAndWhatIsNotLeadsToNothing) {
+  auto region = make_holding_region(50ns, 50ns);
+  receive_at(region, HoldingLp::kSecond.time_since_epoch());
+  EXPECT_EQ(region.promise_to(1), kNever) << "it sets nothing free";
+  receive_at(region, HoldingLp::kFirst.time_since_epoch());
+  EXPECT_EQ(region.promise_to(1), Time{5ns + 50ns});
+  region.run_before(HoldingLp::kSecond);
+  EXPECT_EQ(region.promise_to(1), Time{30ns + 50ns});
+  EXPECT_NO_THROW(region.run_before(kNever));
+  EXPECT_EQ(region.promise_to(1), kNever);
+}
+
+TEST(Region, KnowsWhatIsHeldWhenItGoesOn) {
+  auto region = make_holding_region(50ns, 50ns);
+  receive_both(region);
+  region.run_before(HoldingLp::kSecond);
+  std::string saved;
+  region.save([&](LpId, std::string state) { saved = std::move(state); });
+  const auto other = make_holding_region(50ns, 50ns, [&](LpId) { return saved; });
+  EXPECT_EQ(other.promise_to(1), Time{30ns + 50ns});
+}
+
+TEST(Region, WhatIsSetFreeSoonerThanItsLpSaidEndsTheRun) {
+  const auto run = [](Duration held) {
+    auto region = make_holding_region(held, 50ns);
+    receive_both(region);
+    return causality_error_of([&] { region.run_before(kNever); });
+  };
+  EXPECT_EQ(run(50ns), "none");
+  EXPECT_EQ(run(50ns + kTick),
+            "an event for LP 1 at 80000 ps, sent by 'holding' at 30000 ps, can reach rank 1 at 80000 ps, "
+            "before the promised 80001 ps");
+  EXPECT_NE(run(kForever), "none") << "held, and not stated";
+}
+
+TEST(Region, WhatIsHeldAndLeadsSomewhereSoonerThanItsEventPromisedEndsTheRun) {
+  auto region = make_holding_region(50ns, 50ns + kTick);
+  receive_both(region);
+  EXPECT_EQ(causality_error_of([&] { region.run_before(kNever); }),
+            "'holding' holds from 5000 ps what can reach rank 1 at 55000 ps, before the promised 55001 ps");
+}
+
 /// Rank 0 of three, with one event, for `pending` at 100 ns:
 ///
 ///     0 -10 ns-> 1 -5 ns-> 2 (rank 1)

@@ -109,6 +109,8 @@ struct Way {
 };
 constexpr Way kWays[] = {{engine::SynchronizerKind::null_message, engine::Lookahead::promises},
                          {engine::SynchronizerKind::window, engine::Lookahead::promises},
+                         {engine::SynchronizerKind::null_message, engine::Lookahead::held},
+                         {engine::SynchronizerKind::window, engine::Lookahead::held},
                          {engine::SynchronizerKind::null_message, engine::Lookahead::link},
                          {engine::SynchronizerKind::window, engine::Lookahead::link}};
 

@@ -25,13 +25,13 @@ constexpr Duration kControl = 1000ns;
 
 class ForesightOfALine : public ::testing::Test {
  protected:
-  ForesightOfALine() {
+  explicit ForesightOfALine(engine::Lookahead lookahead = engine::Lookahead::held) {
     auto machine = line_of_cores(2, 3);
     experiment_ = read_toy({.heads = 1, .kv_heads = 1, .head_dim = 128}, machine);
     for (const int rank : {0, 1}) {
       foresights_.push_back(
           std::make_unique<llm::Foresight>(*experiment_->plan, kControl, std::vector<int>{0, 1}, rank));
-      foresights_.back()->meet({{kEveryRank, 1 - rank}});
+      foresights_.back()->meet({{kEveryRank, 1 - rank}}, lookahead);
     }
   }
 
@@ -46,9 +46,17 @@ class ForesightOfALine : public ::testing::Test {
     foresights_[static_cast<std::size_t>(rank)]->foresee(message, times);
     return {times[0], times[1]};
   }
+  /// Of a token that waits for a credit.
+  Least held(int rank, int station) const {
+    std::array<Duration, 2> times{kForever, kForever};
+    foresights_[static_cast<std::size_t>(rank)]->lower_to_launch(static_cast<std::size_t>(station), times);
+    return {times[0], times[1]};
+  }
   Least at(int rank, MessageKind kind, std::uint32_t core) const {
     return least(rank, {.kind = kind, .at = core});
   }
+
+  const llm::Foresight& foresight(int rank) const { return *foresights_[static_cast<std::size_t>(rank)]; }
 
   /// Of whatever comes from the other rank.
   Least least_of_arrivals(int rank) const {
@@ -62,6 +70,12 @@ class ForesightOfALine : public ::testing::Test {
   std::vector<std::unique_ptr<llm::Foresight>> foresights_;
 };
 
+/// Credits lead on, whether or not a token waits for them.
+class ForesightWithCredits : public ForesightOfALine {
+ protected:
+  ForesightWithCredits() : ForesightOfALine{engine::Lookahead::promises} {}
+};
+
 TEST_F(ForesightOfALine, APacketOverTheBorderNeedsItsHopsAndTheCrossing) {
   const Message packet{
       .kind = MessageKind::packet, .cargo = Cargo::residual, .at = kQkv, .target = kGateUp, .flits = 4};
@@ -72,11 +86,11 @@ TEST_F(ForesightOfALine, APacketOverTheBorderNeedsItsHopsAndTheCrossing) {
 TEST_F(ForesightOfALine, AStationLeadsOverTheBorderByTheShortestOfItsSends) {
   // QKV: the residual to gate and up
   EXPECT_EQ(at(0, MessageKind::station_ready, kQkv).other_rank, 1ns + 3 * 2ns + 4ns);
-  // O: not through its tile (7 + 5 + 32 + 8 + 7 ns), but by the credit that lets QKV send its residual
-  EXPECT_EQ(at(0, MessageKind::station_ready, kO).other_rank, 1ns + 2 * 2ns + 3ns + 11ns);
-  // gate and up: the credit to O; down: a credit to gate and up before
+  // O: a multicast to its own tile, H-tree, pass and H-tree, and one output over the border; its credit ends
+  // here
+  EXPECT_EQ(at(0, MessageKind::station_ready, kO).other_rank, 7ns + 5ns + 32ns + 8ns + 7ns);
+  // gate and up: the credit to O
   EXPECT_EQ(at(1, MessageKind::station_ready, kGateUp).other_rank, 1ns + 2ns + 4ns);
-  EXPECT_EQ(at(1, MessageKind::station_ready, kDown).other_rank, 1ns + 2ns + 3ns + 7ns);
 }
 
 TEST_F(ForesightOfALine, ATileLeadsThereWhenItsOutputIsThere) {
@@ -87,14 +101,14 @@ TEST_F(ForesightOfALine, ATileLeadsThereWhenItsOutputIsThere) {
 
 TEST_F(ForesightOfALine, AHeadLeadsThereThroughTheStationThatGathersIt) {
   // 4 flits to O, which need no operation there, and then as from O
-  EXPECT_EQ(at(0, MessageKind::head_done, kKv).other_rank, 1ns + 2ns + 3ns + 3ns + 19ns);
+  EXPECT_EQ(at(0, MessageKind::head_done, kKv).other_rank, 1ns + 2ns + 3ns + 3ns + 59ns);
 }
 
 TEST_F(ForesightOfALine, AQueryLeadsThereAfterScoreSoftmaxAndProduct) {
   const Message query{
       .kind = MessageKind::packet, .cargo = Cargo::head_input, .at = kKv, .target = kKv, .flits = 4};
   const auto attention = (32ns + 5ns) + 3 * 8ns + (8ns + 8ns);
-  EXPECT_EQ(least(0, query).other_rank, 3ns + 3ns + attention + 28ns);
+  EXPECT_EQ(least(0, query).other_rank, 3ns + 3ns + attention + 68ns);
 }
 
 TEST_F(ForesightOfALine, APartOfAVectorLeadsThereAfterTheNorm) {
@@ -119,6 +133,48 @@ TEST_F(ForesightOfALine, TheLmHeadTellsTheControllersOfTokensThatLeave) {
   EXPECT_EQ(at(1, MessageKind::tile_done, kDown).controllers, (1ns + 2ns + 3ns + 3ns) + 3 * 9ns + kControl);
 }
 
+TEST_F(ForesightOfALine, ACreditLeadsToNothingButAcrossTheBorderWhereNoTokenWaitsForIt) {
+  const Message credit{
+      .kind = MessageKind::packet, .cargo = Cargo::credit, .at = kO, .target = kO, .flits = 1};
+  EXPECT_EQ(least(0, credit), (Least{kForever, kForever}));
+  EXPECT_EQ(least(0, {.kind = MessageKind::credit, .at = kO}), (Least{kForever, kForever}));
+  EXPECT_EQ(least(0, {.kind = MessageKind::host_packet, .cargo = Cargo::credit}),
+            (Least{kForever, kForever}));
+  // gate and up: its credit to O is an event of the other rank
+  EXPECT_EQ(least(1, {.kind = MessageKind::station_ready, .at = kGateUp}).other_rank, 1ns + 2ns + 4ns);
+  // sampling: and that to the LM head
+  EXPECT_EQ(least(0, {.kind = MessageKind::sample, .cargo = Cargo::credit}).other_rank,
+            1ns + 4ns + 3 * 2ns + 4ns);
+}
+
+TEST_F(ForesightOfALine, ATokenThatWaitsNeedsAsLongFromItsCreditAsFromBeingReady) {
+  EXPECT_EQ(held(0, 0).other_rank, 1ns + 3 * 2ns + 4ns);
+  EXPECT_EQ(held(0, 1).other_rank, 7ns + 5ns + 32ns + 8ns + 7ns);
+}
+
+TEST_F(ForesightOfALine, WhatWaitsToEnterIsLookedUpFirst) {
+  std::array<Duration, 2> times{kForever, kForever};
+  foresight(0).lower_to_entry(times);
+  EXPECT_EQ(times[0], 100ns + kControl);
+  EXPECT_EQ(times[1], 100ns + 1ns + 4ns + 3ns + 3ns + 18ns + 11ns);
+}
+
+TEST_F(ForesightWithCredits, AStationLeadsOnThroughTheCreditsThatItGives) {
+  // O: not through its tile (59 ns), but by the credit that lets QKV send its residual
+  EXPECT_EQ(at(0, MessageKind::station_ready, kO).other_rank, 1ns + 2 * 2ns + 3ns + 11ns);
+  // down: a credit to gate and up before, whose credit goes to O
+  EXPECT_EQ(at(1, MessageKind::station_ready, kDown).other_rank, 1ns + 2ns + 3ns + 7ns);
+  // 4 flits to O, which need no operation there, and then as from O
+  EXPECT_EQ(at(0, MessageKind::head_done, kKv).other_rank, 1ns + 2ns + 3ns + 3ns + 19ns);
+  EXPECT_FALSE(foresight(0).knows_what_waits());
+}
+
+TEST_F(ForesightWithCredits, WhatComesFromElsewhereIsNeverSoonerThanTheSoonestOfIt) {
+  const Message credit{
+      .kind = MessageKind::packet, .cargo = Cargo::credit, .at = kO, .target = kO, .flits = 1};
+  EXPECT_EQ(least_of_arrivals(0).other_rank, least(0, credit).other_rank);
+}
+
 TEST_F(ForesightOfALine, GivingKvBackLeadsNowhere) {
   EXPECT_EQ(at(0, MessageKind::release, kQkv), (Least{kForever, kForever}));
 }
@@ -126,9 +182,9 @@ TEST_F(ForesightOfALine, GivingKvBackLeadsNowhere) {
 TEST_F(ForesightOfALine, WhatComesFromElsewhereIsNeverSoonerThanTheSoonestOfIt) {
   // to rank 0: credits for O, candidates for the host, and what the controllers hear of the LM head
   const auto arrivals = least_of_arrivals(0);
-  const Message credit{
-      .kind = MessageKind::packet, .cargo = Cargo::credit, .at = kO, .target = kO, .flits = 1};
-  EXPECT_EQ(arrivals.other_rank, least(0, credit).other_rank);
+  // a credit may let O's next token go, and that one's credit QKV's: 3 ns to leave its last router, and two
+  // ways
+  EXPECT_EQ(arrivals.other_rank, 3ns + (1ns + 2 * 2ns + 3ns) + (1ns + 3 * 2ns + 4ns));
   EXPECT_EQ(arrivals.controllers, 100ns + kControl) << "the controllers let the next token in";
 }
 

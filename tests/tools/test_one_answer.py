@@ -40,7 +40,7 @@ class OneAnswer(ProgramTest):
         self.run_ok("one.h5")
         for ranks in (2, 4):
             for synchronizer in ("window", "null-message"):
-                for lookahead in ("promises", "link"):
+                for lookahead in ("promises", "held", "link"):
                     with self.subTest(ranks=ranks, synchronizer=synchronizer, lookahead=lookahead):
                         settings = assign(f"engine.synchronizer={synchronizer}", f"engine.lookahead={lookahead}")
                         self.run_ok("way.h5", "--force", *settings, ranks=ranks)
