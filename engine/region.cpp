@@ -29,7 +29,7 @@ Region::Region(int rank, int ranks, Placement placement, const LpFactory& make, 
   if (options.meet_border) options.meet_border(border_);
   find_ways_over_channels();
   choose_promises(options.lookahead);
-  floor_.assign(transit_.size(), Time::min());
+  floor_.assign(border_.targets.size(), Time::min());
   for (const auto id : lps()) options.saved ? go_on(id, options.saved(id)) : start(id);
   for (const auto id : lps()) ask_what_is_held(id);
 }
@@ -218,7 +218,7 @@ void Region::choose_promises(Lookahead lookahead) {
 }
 
 void Region::find_transit() {
-  transit_.assign(scratch_least_.size(), kForever);
+  transit_.assign(border_.targets.size(), kForever);
   for (const auto& slot : slots_) {
     if (!slot.lp) continue;
     if (slot.has_foresight) {
@@ -230,8 +230,8 @@ void Region::find_transit() {
   }
 }
 
-/// What follows from a pending event is led to by it alone, or is set free by
-/// something that happens here, which is not before the earliest pending event.
+/// What follows from a pending event is led to by it alone, or is set free by something that happens here,
+/// which is not before the earliest pending event.
 Time Region::promise_for(std::size_t target) const {
   if (!table_) return later_by(next_time(), constant_[target]);
   return std::min(table_->least(target), later_by(next_time(), held_[target]));
@@ -278,7 +278,7 @@ void Region::foresee(const Event& event, std::span<Duration> least) const {
 }
 
 /// That what follows from `event` is not below what the event being handled has promised.
-void Region::check_promises(const Event& event, std::size_t target, Time arrival) const {
+void Region::check_promise(const Event& event, std::size_t target, Time arrival) const {
   if (arrival >= floor_[target]) return;
   const auto& sender = slots_[event.from.value()];
   const int rank = border_.targets[target];
@@ -371,7 +371,7 @@ void Region::deliver(const Event& event) {
   if (rank == rank_ || rank == kEveryRank) keep(event);
   if (rank == rank_ || replica_sends) return;
   if (table_) {
-    if (const auto target = target_of(rank)) check_promises(event, *target, event.time);
+    if (const auto target = target_of(rank)) check_promise(event, *target, event.time);
   }
   if (rank != kEveryRank) {
     outgoing_[static_cast<std::size_t>(rank)].push_back(event);
@@ -389,7 +389,7 @@ void Region::keep(const Event& event) {
   foresee(event, scratch_least_);
   for (std::size_t i = 0; i < scratch_least_.size(); ++i) {
     scratch_promises_[i] = later_by(event.time, scratch_least_[i]);
-    check_promises(event, i, scratch_promises_[i]);
+    check_promise(event, i, scratch_promises_[i]);
   }
   table_->set(slot, scratch_promises_);
 }
@@ -410,11 +410,13 @@ void Region::ask_what_is_held(LpId id) {
   if (!table_ || !slot.has_foresight) return;
   slot.held.resize(held_.size());
   slot.lp->foresee_held(slot.held);
+  const auto is_forever = [](Duration least) { return least == kForever; };
+  if (std::all_of(slot.held.begin(), slot.held.end(), is_forever)) slot.held.clear();
   std::fill(held_.begin(), held_.end(), kForever);
   for (const auto& other : slots_) {
     for (std::size_t i = 0; i < other.held.size(); ++i) held_[i] = std::min(held_[i], other.held[i]);
   }
-  for (std::size_t i = 0; i < held_.size(); ++i) {
+  for (std::size_t i = 0; i < slot.held.size(); ++i) {
     const Time promised = floor_[i], reach = later_by(slot.clock, slot.held[i]);
     if (reach >= promised) continue;
     throw CausalityError{fmt::format(

@@ -116,7 +116,7 @@ class Region final : public SynchronizedRegion {
   void check_lookahead(const Slot& sender, LpId from, LpId to, Duration delay) const;
   void check_clock(const Event& event) const;
   Time promise_for(std::size_t target) const;
-  void check_promises(const Event& event, std::size_t target, Time arrival) const;
+  void check_promise(const Event& event, std::size_t target, Time arrival) const;
   void bound_by_what_is_held(const Slot& slot);
   void ask_what_is_held(LpId id);
   Event make_event(LpId from, LpId to, Duration delay);

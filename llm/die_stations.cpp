@@ -64,12 +64,12 @@ void DieProcess::launch_ready_tokens(Station& station) {
     if (needs_credit(station, next->token) && station.credits < plan_.credits_for(next->token)) {
       if (station.waits.credit_since == engine::kNever) {
         station.waits.credit_since = scheduler_->now();
-        scheduler_->holds_other();
+        if (foresight_.knows_what_waits()) scheduler_->holds_other();
       }
       return;
     }
     count_launch(station, *next);
-    const Time whole = next->token.opens_batch() ? station.ready.batch_whole() : next->whole;
+    const Time whole = station.ready.next_whole();
     launch(station, station.ready.pop().token, whole);
   }
 }
@@ -92,7 +92,8 @@ void DieProcess::count_launch(Station& station, const ReadyToken& next) {
                                     [now](const ReadyToken& token) { return token.first <= now; });
   station.use.launch(next, static_cast<std::int64_t>(station.ready.size()) + coming, station.waits,
                      station_plan(station), needs_credit(station, next.token), now);
-  if (station.waits.credit_since != engine::kNever) scheduler_->holds_other();
+  const bool waited = station.waits.credit_since != engine::kNever;
+  if (waited && foresight_.knows_what_waits()) scheduler_->holds_other();
   station.waits = {};
 }
 

@@ -182,8 +182,7 @@ void Foresight::foresee_controllers(std::span<Duration> least) const {
 }
 
 void Foresight::foresee_arrivals(std::span<Duration> least) const {
-  for (std::size_t i = 0; i < least.size(); ++i)
-    least[i] = from_elsewhere_[i] == kNotAtAll ? engine::kForever : Duration{from_elsewhere_[i]};
+  add(Duration::zero(), Reach{from_elsewhere_}.first(least.size()), least);
 }
 
 }  // namespace ouro::llm

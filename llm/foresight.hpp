@@ -24,9 +24,9 @@ inline bool is_foreseen(const PipelinePlan& plan) {
 /// changes. Waiting is left out: it only makes things later. What depends on where the pages of a sequence
 /// lie is taken as the best of all KV cores of the block.
 ///
-/// A credit leads on to the token that may wait for it. With engine::Lookahead::held, each least time is
-/// found twice: so, which bounds what comes from elsewhere, and without: what waits for a credit is then what
-/// the LPs hold, and promised by them.
+/// A credit leads on to the token that may wait for it. With engine::Lookahead::held each least time is found
+/// twice: with that, which bounds what comes from elsewhere, and without, for the events of this region: what
+/// waits for a credit is then what the LPs hold, and promised by them.
 class Foresight {
  public:
   /// Keeps `plan`.
@@ -103,8 +103,8 @@ class Foresight {
   std::vector<int> rank_of_die_;
   int rank_;
   bool knows_what_waits_ = false;
-  std::vector<int>
-      targets_;  // by column: those of the border; if LPs promise what they hold, again without that
+  /// By column: those of the border; if LPs promise what they hold, once more, without that.
+  std::vector<int> targets_;
   std::vector<std::uint8_t> die_column_of_x_;
   std::vector<std::uint8_t> die_row_of_y_;
   engine::Duration hop_{};       // router and wire

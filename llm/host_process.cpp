@@ -63,7 +63,7 @@ void HostProcess::look_up_next(Entry& entry, Scheduler& scheduler) {
     entry.waiting.pop_front();
     scheduler.send(scheduler.self(), plan_.wafer().host.embedding_latency, message);
   }
-  scheduler.holds_other();
+  if (foresight_.knows_what_waits()) scheduler.holds_other();
 }
 
 /// What waits to enter holds out for a credit.

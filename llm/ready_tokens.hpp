@@ -47,10 +47,11 @@ class ReadyTokens {
 
   /// The token that is to leave next; nullptr if it or others of its batch are not here.
   const ReadyToken* next() const { return next_ < leave_before_ ? &tokens_.front() : nullptr; }
-  /// When the last token of the batch that begins to leave was whole.
-  engine::Time batch_whole() const {
+  /// When that token was whole, or all of the batch that begins with it.
+  engine::Time next_whole() const {
     auto token = tokens_.begin();
     auto whole = token->whole;
+    if (!token->token.opens_batch()) return whole;
     while (!token->token.closes_batch()) whole = std::max(whole, (++token)->whole);
     return whole;
   }

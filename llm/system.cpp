@@ -43,8 +43,8 @@ System::System(const Experiment& experiment, int rank, int ranks, const std::vec
           engine::RegionOptions{
               .lookahead = usable_lookahead(experiment, lookahead),
               .saved = saved,
-              .meet_border =
-                  [this, lookahead](const engine::Border& border) { foresight_.meet(border, lookahead); },
+              .meet_border = [this, usable = usable_lookahead(experiment, lookahead)](
+                                 const engine::Border& border) { foresight_.meet(border, usable); },
               .recorder = recorder})} {}
 
 std::unique_ptr<engine::LogicalProcess> System::make(engine::LpId id) {
