@@ -10,10 +10,16 @@
 namespace ouro::engine {
 namespace {
 
-/// Promises see a fifth of the time to what really comes next: the rest is waiting that was not foreseen, and
-/// events that could have led to more than they did. Fitted to the windows that LLaMA-13B needs on 2 to 63
-/// ranks; see docs/performance.md.
-constexpr std::int64_t kPartForeseen = 5;
+/// What promises see of the time to what really comes next: all of what is near, such as a packet whose way
+/// is known, and of what is farther a part: the rest is waiting that was not foreseen, and events that could
+/// have led to more than they did. Fitted to the windows that six jobs need on 2 to 63 ranks; see
+/// docs/performance.md.
+constexpr Duration kForeseen{100'000};
+constexpr std::int64_t kPartForeseen = 10;
+
+Duration foreseen_of(Duration ahead) {
+  return std::min(ahead, std::max(kForeseen, ahead / kPartForeseen));
+}
 
 }  // namespace
 
@@ -65,9 +71,10 @@ void RecordedRegion::take_sends() {
   for (std::uint32_t i = 0; i < sends_.size(); ++i) {
     if (is_sent_here(sends_[i])) by_sending_.push_back(i);
   }
-  by_cause_ = by_sending_;
-  std::stable_sort(by_cause_.begin(), by_cause_.end(),
-                   [this](auto a, auto b) { return sends_[a].known < sends_[b].known; });
+  by_cause_.reserve(by_sending_.size());
+  for (const auto i : ways_.by_cause()) {
+    if (is_sent_here(sends_[i])) by_cause_.push_back(i);
+  }
 }
 
 void RecordedRegion::find_targets() {
@@ -210,7 +217,7 @@ Time RecordedRegion::find_promise(std::size_t target) const {
   auto& fronts = fronts_[target];
   while (!fronts.empty() && fronts.top().until < clock_) fronts.pop();
   if (fronts.empty()) return kNever;
-  return std::max(by_link, next + (fronts.top().promise - next) / kPartForeseen);
+  return std::max(by_link, next + foreseen_of(fronts.top().promise - next));
 }
 
 Time RecordedRegion::promise_to(int peer) const {

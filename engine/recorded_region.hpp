@@ -17,9 +17,9 @@ namespace ouro::engine {
 ///
 /// What is pending are the sends whose cause is handled. One for another rank would promise its own arrival;
 /// one that stays here, from its arrival on, the shortest way that RecordedWays has to each target. That
-/// knows too much: which events lead to something, and how long each will wait. So a region promises only a
-/// part of the time until then, and at least what a link takes. Events of an LP for itself are counted,
-/// evenly over the window in which they were, and promise nothing of their own.
+/// knows too much: which events lead to something, and how long each will wait. So of the time until then
+/// that is not near a region promises only a part, and at least what a link takes. Events of an LP for itself
+/// are counted, evenly over the window in which they were, and promise nothing of their own.
 class RecordedRegion final : public SynchronizedRegion {
  public:
   /// Keeps references.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <queue>
 #include <unordered_map>
 #include <utility>
@@ -34,6 +35,10 @@ RecordedWays::RecordedWays(const Recording& recording) {
   }
   for (const auto& [way, time] : least)
     ways_.push_back({static_cast<Node>(way >> 32), static_cast<Node>(way), time});
+  by_cause_.resize(recording.sends.size());
+  std::iota(by_cause_.begin(), by_cause_.end(), std::uint32_t{0});
+  std::stable_sort(by_cause_.begin(), by_cause_.end(),
+                   [&](auto a, auto b) { return recording.sends[a].known < recording.sends[b].known; });
 }
 
 std::vector<Duration> ways_to(const RecordedWays& ways, const Placement& placement, int rank, int target) {

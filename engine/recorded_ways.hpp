@@ -29,11 +29,14 @@ class RecordedWays {
   /// Of a send, by its place in the recording.
   Node node_of(std::size_t send) const { return node_of_send_[send]; }
   const std::vector<Way>& ways() const { return ways_; }
+  /// The places of all sends, by when they are known.
+  const std::vector<std::uint32_t>& by_cause() const { return by_cause_; }
 
  private:
   std::vector<LpId> lps_;           // by node
   std::vector<Node> node_of_send_;  // by send
   std::vector<Way> ways_;
+  std::vector<std::uint32_t> by_cause_;
 };
 
 /// Of each node of the LPs of `rank`, how soon what follows from it over LPs of that rank only arrives at

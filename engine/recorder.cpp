@@ -4,11 +4,16 @@
 
 namespace ouro::engine {
 
-Recorder::Recorder(int rank, Placement placement, KindOf kind_of)
-    : rank_{rank}, placement_{std::move(placement)}, kind_of_{std::move(kind_of)}, open_(placement_.size()) {}
+Recorder::Recorder(int rank, Placement placement, KindOf kind_of, const RecordedStretch& stretch)
+    : rank_{rank},
+      placement_{std::move(placement)},
+      kind_of_{std::move(kind_of)},
+      stretch_{stretch},
+      open_(placement_.size()) {}
 
 void Recorder::handle(const Event& event, std::uint32_t slot) {
   cause_ = event.from == event.to ? causes_[slot] : Cause{event.time, kind_of_(event)};
+  if (event.time < stretch_.from || event.time >= stretch_.until) return;
   const auto lp = event.to.value();
   if (placement_[lp] == kEveryRank && rank_ != 0) return;  // rank 0's copy counts
   auto& open = open_[lp];
@@ -28,8 +33,10 @@ bool Recorder::is_mine(const Event& event) const {
 
 void Recorder::send(const Event& event, Time now) {
   if (event.from == event.to || !is_mine(event)) return;
+  if (event.time < stretch_.from || now >= stretch_.until) return;
+  const auto cause = cause_.arrival < stretch_.from ? Cause{} : cause_;  // pending when the stretch begins
   sends_.push_back(
-      {now, event.time, cause_.arrival, event.from, event.to, kind_of_(event), cause_.kind, event.sequence});
+      {now, event.time, cause.arrival, event.from, event.to, kind_of_(event), cause.kind, event.sequence});
 }
 
 std::vector<RecordedWork> Recorder::take_work(Time reached) {

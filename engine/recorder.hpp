@@ -17,7 +17,10 @@ class Recorder {
   /// Of an event from another LP; see RecordedSend.
   using KindOf = std::function<std::uint32_t(const Event&)>;
 
-  Recorder(int rank, Placement placement, KindOf kind_of);
+  /// @param stretch  what is handled in it, and what is sent or under way in it, is taken down
+  Recorder(int rank, Placement placement, KindOf kind_of, const RecordedStretch& stretch = {});
+
+  const RecordedStretch& stretch() const { return stretch_; }
 
   /// A handler is about to be called.
   /// @param slot  of the event in its queue, as of the next
@@ -54,6 +57,7 @@ class Recorder {
   int rank_;
   Placement placement_;
   KindOf kind_of_;
+  RecordedStretch stretch_;
   Cause cause_;                   // of what is sent now
   std::vector<Cause> causes_;     // by slot, of pending events that an LP sent itself
   std::vector<OpenWindow> open_;  // by LP

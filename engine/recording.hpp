@@ -39,11 +39,20 @@ struct RecordedWork {
   }
 };
 
+/// The simulated time that is taken down.
+struct RecordedStretch {
+  Time from{};
+  Time until = kNever;
+
+  bool is_whole_run() const { return from == Time{} && until == kNever; }
+};
+
 /// Length of a window: that of the shortest stretches between synchronizations that promises leave.
 inline constexpr Duration kRecordedWindow{32'000};
 
-/// An execution as the synchronization sees it: who worked when, and told whom what.
+/// An execution, or a stretch of one, as the synchronization sees it: who worked when, and told whom what.
 struct Recording {
+  RecordedStretch stretch;
   std::vector<bool> replicated;     ///< by LP; work and sends of its copies are recorded once
   std::vector<RecordedSend> sends;  ///< sorted
   std::vector<RecordedWork> work;   ///< sorted

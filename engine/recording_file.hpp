@@ -2,6 +2,7 @@
 
 #include <mpi.h>
 
+#include "engine/recorded_forms.hpp"
 #include "engine/recorder.hpp"
 #include "engine/recording.hpp"
 #include "engine/results_file.hpp"
@@ -14,7 +15,8 @@ namespace ouro::engine {
 class RecordingWriter {
  public:
   /// Keeps `file`. Collective, as the next ones.
-  RecordingWriter(ResultsFile& file, MPI_Comm comm, const Placement& placement);
+  RecordingWriter(ResultsFile& file, MPI_Comm comm, const Placement& placement,
+                  const RecordedStretch& stretch = {});
 
   /// @param reached  every event before is handled, on all ranks; never less than before
   void append(Recorder& recorder, Time reached);
@@ -28,10 +30,13 @@ class RecordingWriter {
 
  private:
   void append_sends(std::vector<RecordedSend> local);
+  void append_forms(const std::vector<RecordedForm>& forms);
   void append_work(std::vector<RecordedWork> local);
 
   ResultsFile& file_;
   MPI_Comm comm_;
+  RecordedForms forms_;  // on rank 0
+  Time last_sent_{};     // too
   std::int64_t events_ = 0;
   std::int64_t sends_ = 0;
 };

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "engine/busiest_ranks.hpp"
 #include "engine/synchronized_region.hpp"
 #include "engine/synchronizer.hpp"
 #include "engine/virtual_rank.hpp"
@@ -13,6 +15,7 @@ namespace ouro::engine {
 struct VirtualRun {
   double wall_seconds = 0;
   std::vector<SynchronizationCost> costs;  ///< by rank, in wall times of that cluster
+  std::optional<BusiestRanks> busiest;     ///< in windows, where there are any
 };
 
 /// Runs `regions`, one for each rank of an imagined cluster, in this process, and follows the wall clock that

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/error.hpp"
 
@@ -21,12 +22,15 @@ VirtualWindows::VirtualWindows(VirtualRanks& ranks, double collective_seconds)
       collective_seconds_{collective_seconds},
       neighbours_{find_all_neighbours(ranks)},
       onward_(ranks.size(), kForever),
-      shortest_{shortest_way(ranks)} {
+      shortest_{shortest_way(ranks)},
+      busiest_{ranks.size()},
+      counted_(ranks.size(), 0) {
   for (std::size_t i = 0; i < ranks.size(); ++i) onward_[i] = ranks[i].region().transit_to_all();
 }
 
 void VirtualWindows::run_until(Time stop) {
   while (true) {
+    end_window();
     Agreement agreement;
     for (auto& rank : ranks_) add_state(rank, agreement);
     for (auto& rank : ranks_) send_batches(rank);
@@ -48,6 +52,15 @@ void VirtualWindows::run_until(Time stop) {
       rank.count_stretch();
     }
   }
+}
+
+/// As WindowSynchronizer counts: from one agreement to the next.
+void VirtualWindows::end_window() {
+  for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
+    const auto events = ranks_[rank].region().events();
+    busiest_.add(rank, events - std::exchange(counted_[rank], events));
+  }
+  busiest_.end_window();
 }
 
 const std::vector<Neighbour>& VirtualWindows::neighbours_of(VirtualRank& rank) const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
+#include "engine/busiest_ranks.hpp"
 #include "engine/virtual_rank.hpp"
 
 namespace ouro::engine {
@@ -16,6 +18,8 @@ class VirtualWindows {
   /// @throws ContractError  if the earliest event promises nothing
   void run_until(Time stop);
 
+  const BusiestRanks& busiest() const { return busiest_; }
+
  private:
   struct Agreement {
     Time next_event = kNever;
@@ -26,6 +30,7 @@ class VirtualWindows {
   void add_state(VirtualRank& rank, Agreement& agreement) const;
   void send_batches(VirtualRank& rank) const;
   void receive_batches(VirtualRank& rank);
+  void end_window();
 
   VirtualRanks& ranks_;
   double collective_seconds_;
@@ -34,6 +39,8 @@ class VirtualWindows {
   Duration shortest_;                               // way over a border, on any rank
   Time reached_{};                                  // every event before this is handled, on all ranks
   Batch batch_;
+  BusiestRanks busiest_;
+  std::vector<std::uint64_t> counted_;  // events, by rank
 };
 
 }  // namespace ouro::engine

@@ -167,6 +167,10 @@ class Program {
     command.add_flag("--profile", run_.profile, "say where the wall time went, and what limits the run");
     command.add_option("--record", run_.record,
                        "a file for 'ouroboros project': who worked when, and told whom what");
+    command.add_option(
+        "--record-from", run_.record_from,
+        "simulated time from which on that is recorded, such as \"12 ms\"; default: the start");
+    command.add_option("--record-until", run_.record_until, "up to which; default: the end");
     command.add_option("--restart", run_.restart,
                        "go on from this checkpoint, on any number of ranks; the configuration is in it, and "
                        "the result has its name");
@@ -323,6 +327,8 @@ class Program {
     command.add_option("--latency", project_.latency, "of a message of that cluster, such as 1.5us")
         ->required();
     command.add_option("--bandwidth", project_.bandwidth, "of its network, such as 12GB/s")->required();
+    command.add_option("--event-time", project_.event_time,
+                       "wall time of an event, such as 300ns; default: the mean of the run");
     command.add_option("--synchronizer", project_.synchronizer, "null-message or window; default: the run's");
     command.add_option("--lookahead", project_.lookahead, "promises or link; default: the run's");
     add_assignments(command, project_.assignments);

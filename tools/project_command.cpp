@@ -2,11 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdio>
-#include <functional>
 #include <memory>
 #include <numeric>
 
@@ -21,6 +18,7 @@
 #include "llm/system.hpp"
 #include "partitions/read_partition.hpp"
 #include "tools/configuration.hpp"
+#include "tools/projection.hpp"
 #include "tools/run_settings.hpp"
 
 namespace ouro::tools {
@@ -70,6 +68,14 @@ double parse_bandwidth(const std::string& text) {
                    fmt::format("{} is needed", units.needed)};
 }
 
+/// In seconds.
+double parse_event_time(const std::string& text) {
+  const auto units = engine::duration_units();
+  const engine::Duration time{engine::parse_quantity("--event-time", text, units)};
+  if (time > engine::Duration::zero()) return engine::seconds(time);
+  throw InputError{"--event-time", fmt::format("'{}' is no time", text), "\"300 ns\" or the like"};
+}
+
 engine::Config configuration_of(const engine::ResultsReader& result, const ProjectArguments& arguments) {
   for (const auto& assignment : arguments.assignments) {
     if (assignment.starts_with("partition.") || assignment.starts_with("engine.")) continue;
@@ -101,7 +107,7 @@ struct Costs {
   bool assumed = false;  ///< those of messages and promises: the run had none
 };
 
-Costs read_costs(const engine::ResultsReader& result, double latency_seconds, double bytes_per_second) {
+Costs read_costs(const engine::ResultsReader& result, const ProjectArguments& arguments) {
   const double events = sum_of_counts(result, "events");
   const double windows = sum_of_counts(result, "windows");
   const double messages = sum_of_counts(result, "messages_sent");
@@ -110,12 +116,14 @@ Costs read_costs(const engine::ResultsReader& result, double latency_seconds, do
   const bool assumed = messages == 0 || windows == 0;
   const double expected = kMessageSeconds * messages + kByteSeconds * sum_of_counts(result, "bytes_sent");
   const double scale = assumed ? 1 : sum_of<double>(result, "packing_s") / expected;
-  return {{.event_seconds = sum_of<double>(result, "events_s") / events,
+  const double measured = sum_of<double>(result, "events_s") / events;
+  const bool is_stated = !arguments.event_time.empty();
+  return {{.event_seconds = is_stated ? parse_event_time(arguments.event_time) : measured,
            .promise_seconds = assumed ? kPromiseSeconds : sum_of<double>(result, "promising_s") / windows,
            .message_seconds = scale * kMessageSeconds / 2,
            .byte_seconds = scale * kByteSeconds / 2,
-           .latency_seconds = latency_seconds,
-           .bytes_per_second = bytes_per_second},
+           .latency_seconds = parse_latency(arguments.latency),
+           .bytes_per_second = parse_bandwidth(arguments.bandwidth)},
           assumed};
 }
 
@@ -151,79 +159,31 @@ std::uint64_t events_of(const engine::Recording& recording) {
   return events;
 }
 
-/// Where the time of all ranks together goes, but for the events of the run itself.
-struct Loss {
-  const char* name;
-  double seconds;
-};
-
-double sum_over_ranks(const engine::VirtualRun& run, double SynchronizationCost::*part) {
-  return std::accumulate(run.costs.begin(), run.costs.end(), 0.0,
-                         [&](double sum, const SynchronizationCost& cost) { return sum + cost.*part; });
+std::string describe_stretch(const engine::RecordedStretch& stretch) {
+  const auto milliseconds = [](engine::Time time) { return 1e3 * engine::seconds(time.time_since_epoch()); };
+  const auto from = fmt::format("from {:.6g} ms", milliseconds(stretch.from));
+  if (stretch.until == engine::kNever) return from + " on";
+  return fmt::format("{} until {:.6g} ms", from, milliseconds(stretch.until));
 }
 
-/// Largest first.
-auto losses_of(const engine::VirtualRun& run, double alone_seconds) {
-  const auto ranks = static_cast<double>(run.costs.size());
-  const double events = sum_over_ranks(run, &SynchronizationCost::events_seconds);
-  double busiest = 0;
-  for (const auto& cost : run.costs) busiest = std::max(busiest, cost.events_seconds);
-  const double imbalance = ranks * busiest - events;
-  std::array losses{
-      Loss{"load imbalance", imbalance},
-      Loss{"waiting for other ranks", sum_over_ranks(run, &SynchronizationCost::waiting_seconds) - imbalance},
-      Loss{"packing messages", sum_over_ranks(run, &SynchronizationCost::packing_seconds)},
-      Loss{"finding promises", sum_over_ranks(run, &SynchronizationCost::promising_seconds)},
-      Loss{"events that each rank repeats", events - alone_seconds}};
-  std::sort(losses.begin(), losses.end(), [](const Loss& a, const Loss& b) { return a.seconds > b.seconds; });
-  return losses;
-}
-
-/// The two largest, as shares of the time of all ranks.
-std::string describe_losses(const engine::VirtualRun& run, double alone_seconds) {
-  const auto losses = losses_of(run, alone_seconds);
-  const double all = run.wall_seconds * static_cast<double>(run.costs.size());
-  return fmt::format("{:.0f} % {}, {:.0f} % {}", 100 * losses[0].seconds / all, losses[0].name,
-                     100 * losses[1].seconds / all, losses[1].name);
-}
-
-/// One line of the table.
-struct Row {
-  int ranks;
-  double wall_seconds;
-  double speed_up;
-  double efficiency() const { return speed_up / ranks; }
-};
-
-/// @param alone  seconds of all events, each once
-Row print_row(const engine::VirtualRun& run, double event_seconds, double alone) {
-  const auto ranks = static_cast<int>(run.costs.size());
-  const Row row{ranks, run.wall_seconds, alone / run.wall_seconds};
-  std::uint64_t stretches = 0;
-  for (const auto& cost : run.costs) stretches += cost.windows;
-  const double events = sum_over_ranks(run, &SynchronizationCost::events_seconds) / event_seconds;
-  fmt::print("{:5}  {:9.4g}  {:8.2f}  {:8.1f} %  {:17.4g}  {}\n", ranks, row.wall_seconds, row.speed_up,
-             100 * row.efficiency(), events / static_cast<double>(stretches),
-             ranks == 1 ? "none" : describe_losses(run, alone));
-  std::fflush(stdout);  // the next row takes a while
-  return row;
-}
-
-void print_head(const engine::ResultsReader& result, const Replay& replay, bool assumed) {
+void print_head(const engine::ResultsReader& result, const Replay& replay, bool assumed,
+                bool event_time_is_stated) {
   const auto& each = replay.costs;
   const bool window = replay.synchronizer == engine::SynchronizerKind::window;
   const bool link = replay.lookahead == engine::Lookahead::link;
   fmt::print("{} replayed with engine.synchronizer = \"{}\", engine.lookahead = \"{}\"\n", result.name(),
              window ? "window" : "null-message", link ? "link" : "promises");
-  fmt::print("measured in that run: {:.4g} ns an event\n", 1e9 * each.event_seconds);
+  if (!replay.recording.stretch.is_whole_run())
+    fmt::print("of that run what was recorded, {}\n", describe_stretch(replay.recording.stretch));
+  fmt::print("{}: {:.4g} ns an event\n", event_time_is_stated ? "stated" : "measured in that run",
+             1e9 * each.event_seconds);
   fmt::print(
       "{}: {:.3g} us a look at promises; {:.3g} us and {:.3g} ns a byte for a message, at either end\n",
       assumed ? "assumed, since that run had one rank and no messages" : "measured in that run",
       1e6 * each.promise_seconds, 1e6 * each.message_seconds, 1e9 * each.byte_seconds);
   fmt::print("of the cluster: {:.4g} us latency, {:.4g} GB/s\n\n", 1e6 * each.latency_seconds,
              1e-9 * each.bytes_per_second);
-  fmt::print("{:>5}  {:>9}  {:>8}  {:>10}  {:>17}  {}\n", "ranks", "wall s", "speed-up", "efficiency",
-             "events a stretch", "largest losses");
+  print_head_of_projections();
 }
 
 /// What the model cannot promise is not replayed as if it could. A recording knows anyway what waits, so
@@ -250,11 +210,9 @@ void check_same_wafer(const engine::ResultsReader& result, const engine::Recordi
 
 void project(const ProjectArguments& arguments) {
   const auto all_ranks = parse_ranks(arguments.ranks);
-  const double latency = parse_latency(arguments.latency);
-  const double bandwidth = parse_bandwidth(arguments.bandwidth);
   const engine::ResultsReader result{arguments.recording};
   const auto recording = engine::read_recording(result);
-  const auto costs = read_costs(result, latency, bandwidth);
+  const auto costs = read_costs(result, arguments);
   const auto config = configuration_of(result, arguments);
   const auto settings = read_run_settings(config);
   const auto experiment = llm::read_experiment(config);
@@ -273,15 +231,13 @@ void project(const ProjectArguments& arguments) {
                       costs.virtual_costs};
   const double event_seconds = replay.costs.event_seconds;
   const double alone = event_seconds * static_cast<double>(events_of(recording));
-  print_head(result, replay, costs.assumed);
-  std::vector<Row> rows;
-  for (std::size_t i = 0; i < all_ranks.size(); ++i)
-    rows.push_back(print_row(run_replay(replay, partitions[i], all_ranks[i]), event_seconds, alone));
-  const auto best = *std::max_element(rows.begin(), rows.end(),
-                                      [](const Row& a, const Row& b) { return a.speed_up < b.speed_up; });
-  fmt::print("\nof these, {} {} the fastest: {:.4g} s, {:.2f} times as fast as one, at {:.1f} % efficiency\n",
-             best.ranks, best.ranks == 1 ? "rank is" : "ranks are", best.wall_seconds, best.speed_up,
-             100 * best.efficiency());
+  print_head(result, replay, costs.assumed, !arguments.event_time.empty());
+  std::vector<Projection> projections;
+  for (std::size_t i = 0; i < all_ranks.size(); ++i) {
+    const auto run = run_replay(replay, partitions[i], all_ranks[i]);
+    print_row(projections.emplace_back(make_projection(run, event_seconds, alone)));
+  }
+  print_conclusions(projections);
 }
 
 }  // namespace ouro::tools

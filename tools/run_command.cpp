@@ -42,6 +42,7 @@ struct Prepared {
   std::string resolved_toml;
   std::vector<InputFile> inputs;
   std::optional<Time> checkpoint_at;
+  engine::RecordedStretch recorded_stretch;
   std::unique_ptr<const llm::Experiment> experiment;
   partitions::Partition partition;
   RunSettings settings;
@@ -79,12 +80,31 @@ void check_arguments(const RunArguments& arguments) {
   }
 }
 
+/// @param otherwise  if the text is empty
+Time parse_time(const std::string& option, const std::string& text, Time otherwise) {
+  if (text.empty()) return otherwise;
+  return Time{engine::Duration{engine::parse_quantity(option, text, engine::duration_units())}};
+}
+
 std::optional<Time> read_checkpoint_at(const std::string& text, Time begin) {
   if (text.empty()) return std::nullopt;
-  const Time at{engine::Duration{engine::parse_quantity("--checkpoint-at", text, engine::duration_units())}};
+  const Time at = parse_time("--checkpoint-at", text, {});
   if (at > begin) return at;
   throw engine::InputError{"--checkpoint-at",
                            fmt::format("the run stands at {} ps already", engine::picoseconds(begin)),
+                           "a later time"};
+}
+
+engine::RecordedStretch read_recorded_stretch(const RunArguments& arguments) {
+  const bool is_stated = !arguments.record_from.empty() || !arguments.record_until.empty();
+  if (arguments.record.empty() && is_stated)
+    throw engine::InputError{"--record-from, --record-until", "nothing is recorded", "--record with a file"};
+  const engine::RecordedStretch stretch{parse_time("--record-from", arguments.record_from, Time{}),
+                                        parse_time("--record-until", arguments.record_until, engine::kNever)};
+  if (stretch.from < stretch.until) return stretch;
+  throw engine::InputError{"--record-until",
+                           fmt::format("{} ps is not after {} ps, where recording begins",
+                                       engine::picoseconds(stretch.until), engine::picoseconds(stretch.from)),
                            "a later time"};
 }
 
@@ -96,6 +116,7 @@ engine::Config read_configuration(const RunArguments& arguments, const Restart* 
 Prepared prepare(const RunArguments& arguments, MPI_Comm comm) {
   check_arguments(arguments);
   Prepared prepared;
+  prepared.recorded_stretch = read_recorded_stretch(arguments);
   if (!arguments.restart.empty()) prepared.restart = std::make_unique<Restart>(arguments.restart, comm);
   const auto config = read_configuration(arguments, prepared.restart.get());
   prepared.resolved_toml = config.resolved_toml();
@@ -131,7 +152,8 @@ std::unique_ptr<RunRecording> open_recording(const Prepared& prepared, const Run
   if (arguments.record.lexically_normal() == result.lexically_normal())
     throw engine::InputError{"--record", "is the result itself", "a file of its own"};
   return std::make_unique<RunRecording>(arguments.record, comm, overwrite_of(arguments), *prepared.experiment,
-                                        llm::place(*prepared.experiment, prepared.partition));
+                                        llm::place(*prepared.experiment, prepared.partition),
+                                        prepared.recorded_stretch);
 }
 
 std::unique_ptr<engine::ResultsFile> open_result(const std::filesystem::path& path,

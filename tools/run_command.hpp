@@ -15,6 +15,8 @@ struct RunArguments {
   bool force = false;            ///< overwrite `out` and `record`
   bool profile = false;          ///< say where the wall time went
   std::filesystem::path record;  ///< file for `ouroboros project`; empty: none
+  std::string record_from;       ///< simulated time; empty: the start
+  std::string record_until;      ///< empty: the end
 
   std::filesystem::path restart;   ///< a checkpoint to go on from, instead of a configuration file
   double checkpoint_minutes = 10;  ///< of wall time between checkpoints; 0 for none

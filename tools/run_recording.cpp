@@ -10,13 +10,14 @@
 namespace ouro::tools {
 
 RunRecording::RunRecording(const std::filesystem::path& path, MPI_Comm comm, engine::Overwrite overwrite,
-                           const llm::Experiment& experiment, const engine::Placement& placement)
+                           const llm::Experiment& experiment, const engine::Placement& placement,
+                           const engine::RecordedStretch& stretch)
     : path_{path},
       comm_{comm},
       experiment_{experiment},
       file_{path, comm, overwrite},
-      recorder_{engine::mpi_rank(comm), placement, llm::kind_of},
-      writer_{file_, comm, placement} {}
+      recorder_{engine::mpi_rank(comm), placement, llm::kind_of, stretch},
+      writer_{file_, comm, placement, stretch} {}
 
 std::string RunRecording::finish(const std::string& resolved_toml, const EngineReport& report,
                                  const engine::Region& region) {

@@ -18,7 +18,8 @@ class RunRecording {
  public:
   /// @throws InputError  if the file cannot be made, or is there and not to be overwritten
   RunRecording(const std::filesystem::path& path, MPI_Comm comm, engine::Overwrite overwrite,
-               const llm::Experiment& experiment, const engine::Placement& placement);
+               const llm::Experiment& experiment, const engine::Placement& placement,
+               const engine::RecordedStretch& stretch);
 
   engine::Recorder& recorder() { return recorder_; }
 

@@ -43,14 +43,16 @@ void add(std::vector<Row>& all, const std::vector<Row>& some) {
 /// Regions of a random graph that are recorded, on virtual ranks.
 class RecordedRun {
  public:
-  RecordedRun(const RandomGraph& graph, int ranks) : placement_{tests::draw_placement(graph, ranks)} {
+  RecordedRun(const RandomGraph& graph, int ranks, const RecordedStretch& stretch = {})
+      : placement_{tests::draw_placement(graph, ranks)} {
     const auto count = static_cast<std::size_t>(ranks);
     ways_.resize(count);
     for (int rank = 0; rank < ranks; ++rank) {
       auto& ways = ways_[static_cast<std::size_t>(rank)];
-      recorders_.push_back(std::make_unique<Recorder>(rank, placement_, [](const Event& event) {
+      const auto kind_of = [](const Event& event) {
         return static_cast<std::uint32_t>(event.as<tests::Hop>().work);
-      }));
+      };
+      recorders_.push_back(std::make_unique<Recorder>(rank, placement_, kind_of, stretch));
       regions_.push_back(std::make_unique<Region>(
           rank, ranks, placement_,
           [&](LpId id) { return std::make_unique<tests::RandomLp>(graph, id, ways); },
@@ -58,6 +60,7 @@ class RecordedRun {
               .meet_border = [&](const Border& border) { ways.emplace(graph, placement_, rank, border); },
               .recorder = recorders_.back().get()}));
     }
+    recording_.stretch = stretch;
     for (std::size_t i = 0; i < placement_.size(); ++i)
       recording_.replicated.push_back(placement_[i] == kEveryRank);
   }
@@ -121,6 +124,25 @@ TEST(Recording, IsTheSameOnAnyRanksAndHasEveryEvent) {
   }
 }
 
+/// @return  events of all ranks
+std::uint64_t replay(const Recording& recording, const Placement& placement, int ranks, SynchronizerKind kind,
+                     Lookahead lookahead) {
+  const RecordedWays ways{recording};
+  std::vector<std::unique_ptr<RecordedRegion>> regions;
+  std::vector<SynchronizedRegion*> pointers;
+  for (int rank = 0; rank < ranks; ++rank) {
+    regions.push_back(std::make_unique<RecordedRegion>(rank, ranks, placement, recording, ways, lookahead));
+    pointers.push_back(regions.back().get());
+  }
+  run_virtual_cluster(pointers, kind, {.event_seconds = 1e-6, .latency_seconds = 1e-6});
+  std::uint64_t events = 0;
+  for (const auto& region : regions) {
+    events += region->events();
+    EXPECT_EQ(region->next_time(), kNever);
+  }
+  return events;
+}
+
 class RecordedGraphs : public ::testing::TestWithParam<std::tuple<int, SynchronizerKind, Lookahead>> {};
 
 TEST_P(RecordedGraphs, KeepWhatTheyPromiseAndRepeatAllThatWasRecorded) {
@@ -147,6 +169,32 @@ TEST_P(RecordedGraphs, KeepWhatTheyPromiseAndRepeatAllThatWasRecorded) {
       EXPECT_EQ(regions[rank]->next_time(), kNever);
     }
   }
+}
+
+TEST_P(RecordedGraphs, KeepWhatTheyPromiseInAStretchThatBeginsWithEventsUnderWay) {
+  const auto [ranks, kind, lookahead] = GetParam();
+  std::size_t under_way = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    const auto graph = tests::draw_graph(seed);
+    const RecordedStretch stretch{Time{300ns}, Time{1'500ns}};
+    RecordedRun run{graph, ranks, stretch};
+    run.run_until(kNever);
+    const auto recording = run.recording();
+    std::uint64_t expected = 0;
+    for (const auto& work : recording.work) {
+      const bool is_replicated = recording.replicated[work.lp.value()];
+      expected += work.events * (is_replicated ? static_cast<std::uint64_t>(ranks) : 1);
+    }
+    for (const auto& send : recording.sends) {
+      under_way += send.sent < stretch.from ? 1 : 0;
+      EXPECT_GE(send.arrival, stretch.from);
+      EXPECT_LT(send.sent, stretch.until);
+    }
+
+    EXPECT_EQ(replay(recording, run.placement(), ranks, kind, lookahead), expected);
+  }
+  EXPECT_GT(under_way, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranks, RecordedGraphs,
@@ -188,7 +236,7 @@ class Server final : public LogicalProcess {
 struct ServerRun {
   Recorder recorders[2]{{0, {0, 1}, [](const Event&) { return 7U; }},
                         {1, {0, 1}, [](const Event&) { return 7U; }}};
-  Recording recording{.replicated = {false, false}, .sends = {}, .work = {}};
+  Recording recording{.stretch = {}, .replicated = {false, false}, .sends = {}, .work = {}};
   VirtualRun cost;
 
   ServerRun(Time stop, const VirtualCosts& costs) {
@@ -259,6 +307,29 @@ TEST(RecordedRegion, NeedsThreeWindowsForARoundTripOverLinks) {
       EXPECT_NEAR(replay.wall_seconds, run.cost.wall_seconds, 9 * costs.event_seconds);
     }
   }
+}
+
+TEST(RecordedRegion, ForeseesWhatIsNearAndATenthOfWhatIsFar) {
+  // LP 0 handles two events of its own in the first window, a quarter and three quarters into it, and LP 1
+  // hears of it at a time that is certain from the start.
+  const auto promise_of = [](Duration arrival) {
+    const Recording recording{.stretch = {},
+                              .replicated = {false, false},
+                              .sends = {{.sent = Time{arrival - 6ns},
+                                         .arrival = Time{arrival},
+                                         .known = RecordedSend::kFromTheStart,
+                                         .from = LpId{0},
+                                         .to = LpId{1}}},
+                              .work = {{0, LpId{0}, 2}}};
+    const RecordedWays ways{recording};
+    const Placement placement{0, 1};
+    const RecordedRegion region{0, 2, placement, recording, ways, Lookahead::promises};
+    return region.promise_to(1).time_since_epoch();
+  };
+  EXPECT_EQ(promise_of(60ns), 60ns);
+  EXPECT_EQ(promise_of(108ns), 108ns);
+  EXPECT_EQ(promise_of(508ns), 8ns + 100ns);
+  EXPECT_EQ(promise_of(2'008ns), 8ns + 200ns);
 }
 
 TEST(RecordedRegion, PromisesNoMoreThanTheNextEventAndALinkWhereItIsToldSo) {

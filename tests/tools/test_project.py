@@ -15,6 +15,11 @@ CLUSTER = ("--latency", "1.5us", "--bandwidth", "12GB/s")
 ROW = re.compile(r" *(\d+) +(\S+) +(\d+\.\d\d) +(\S+) % +(\S+)  (\S.*)")
 
 
+def of_form(recording, name):
+    """Of each event between processes, what it has in common with others."""
+    return recording[f"form_{name}"][:][recording["form"][:]]
+
+
 class Recorded(ProgramTest):
     def setUp(self):
         super().setUp()
@@ -37,9 +42,9 @@ class Record(Recorded):
                 np.add.at(by_lp, recording["work_process"][:], recording["work_events"][:])
                 self.assertEqual(by_lp.tolist(), result["engine/lp_events"][:].tolist())
                 self.assertEqual(recording.attrs["events"], result.attrs["events"])
-                self.assertEqual(recording.attrs["sends"], len(recording["sent_ps"]))
+                self.assertEqual(recording.attrs["sends"], len(recording["form"]))
                 # as the ranks themselves counted: an event for the controllers goes to each other rank
-                controllers = (recording["to"][:] == 0).sum()
+                controllers = (of_form(recording, "to") == 0).sum()
                 self.assertEqual((ranks - 1) * controllers, result["engine/control_copies"][:].sum())
                 recordings.append({name: dataset[:].tolist() for name, dataset in recording.items()})
         for recording in recordings[1:]:
@@ -56,11 +61,41 @@ class Record(Recorded):
             recording, engine = file["recording"], file["engine"]
             dies = engine["rank_of_die"][:]
             ranks = np.concatenate([[-1, dies[0]], dies])  # controllers everywhere, the host at the first die
-            sender, receiver = ranks[recording["from"][:]], ranks[recording["to"][:]]
+            sender, receiver = ranks[of_form(recording, "from")], ranks[of_form(recording, "to")]
             crossing = ((sender >= 0) & (sender != receiver)).sum()
             head = 1 + 8 + 24  # of a batch
             sent = engine["bytes_sent"][:].sum() - head * engine["messages_sent"][:].sum()
             self.assertEqual(64 * crossing, sent)
+
+    def test_a_stretch_has_what_is_handled_in_it_and_what_is_sent_or_under_way(self):
+        self.record("whole.rec.h5")
+        begin, end = 20_000_000, 50_000_000
+        stretch = ("--record-from", "20 us", "--record-until", "50 us")
+        self.record("some.rec.h5", *stretch)
+        with h5py.File(self.path / "whole.rec.h5") as whole, h5py.File(self.path / "some.rec.h5") as some:
+            whole, some = whole["recording"], some["recording"]
+            self.assertEqual((some.attrs["from_ps"], some.attrs["until_ps"]), (begin, end))
+            sent = np.cumsum(whole["gap_ps"][:])
+            arrives = sent + of_form(whole, "delay_ps")
+            inside = (arrives >= begin) & (sent < end)
+            self.assertGreater((inside & (sent < begin)).sum(), 0, "nothing was under way")
+            self.assertEqual(np.cumsum(some["gap_ps"][:]).tolist(), sent[inside].tolist())
+            for name in ("from", "to", "kind", "delay_ps"):
+                self.assertEqual(of_form(some, name).tolist(), of_form(whole, name)[inside].tolist(), name)
+            # causes that came before are not in it
+            age = whole["cause_age_ps"][:]
+            age[sent - age < begin] = -1
+            self.assertEqual(some["cause_age_ps"][:].tolist(), age[inside].tolist())
+            window = whole.attrs["window_ps"]
+            inside = (whole["work_window"][:] >= begin // window) & (whole["work_window"][:] * window < end)
+            self.assertEqual(begin % window, 0)
+            last = whole["work_window"][:] == end // window  # half of it
+            self.assertAlmostEqual(some.attrs["events"], whole["work_events"][:][inside].sum(),
+                                   delta=whole["work_events"][:][last].sum())
+        self.record("two.rec.h5", *stretch, ranks=2)
+        with h5py.File(self.path / "two.rec.h5") as two, h5py.File(self.path / "some.rec.h5") as some:
+            for name, dataset in some["recording"].items():
+                self.assertEqual(two["recording"][name][:].tolist(), dataset[:].tolist(), name)
 
     def test_what_is_wrong_is_refused_in_one_sentence(self):
         self.record("once.rec.h5")
@@ -70,6 +105,10 @@ class Record(Recorded):
             (("small.toml", "--out", "x.h5", "--record", "once.rec.h5"), "exists"),
             (("--restart", "run.h5.checkpoint", "--out", "x.h5", "--record", "x.rec.h5"),
              "--record: a run that goes on has not recorded what was before"),
+            (("small.toml", "--out", "x.h5", "--record-from", "1us"), "nothing is recorded; --record with a file"),
+            (("small.toml", "--out", "x.h5", "--record", "x.rec.h5", "--record-from", "1"), "'1' has no unit"),
+            (("small.toml", "--out", "x.h5", "--record", "x.rec.h5", "--record-from", "2us", "--record-until",
+              "2us"), "--record-until: 2000000 ps is not after 2000000 ps"),
         ):
             with self.subTest(text):
                 result = self.call("run", *arguments)
@@ -128,6 +167,37 @@ class Project(Recorded):
             predicted = self.rows(self.project(f"{synchronizer}.rec.h5", "--ranks", "2", *CLUSTER))[2][2]
             self.assertLess(abs(predicted / measured - 1), 0.25, synchronizer)
 
+    def test_stretches_take_together_what_the_whole_takes(self):
+        self.record("whole.rec.h5")
+        cut = ("40 us",)
+        self.record("first.rec.h5", "--record-until", *cut)
+        self.record("second.rec.h5", "--record-from", *cut)
+        # null messages: slices of time begin elsewhere
+        for settings, close in (((), 0.05), (("--lookahead", "link"), 0.05), (("--synchronizer", "null-message"), 0.15)):
+            with self.subTest(settings):
+                said = {name: self.project(f"{name}.rec.h5", "--ranks", "1,3", *CLUSTER, "--event-time", "1us",
+                                           *settings) for name in ("whole", "first", "second")}
+                rows = {name: self.rows(text) for name, text in said.items()}
+                self.assertIn("what was recorded, from 0 ms until 0.04 ms", said["first"])
+                self.assertIn("what was recorded, from 0.04 ms on", said["second"])
+                self.assertNotIn("what was recorded", said["whole"])
+                self.assertIn("stated: 1000 ns an event", said["whole"])
+                for ranks, tolerance in ((1, 1e-3), (3, close)):
+                    parts = [rows[name][ranks][0] for name in ("first", "second")]
+                    self.assertGreater(min(parts), 0.1 * sum(parts), "one is the whole")
+                    self.assertAlmostEqual(sum(parts) / rows["whole"][ranks][0], 1, delta=tolerance)
+
+    def test_longer_windows_are_no_less_balanced(self):
+        self.record("one.rec.h5")
+        said = self.project("one.rec.h5", "--ranks", "1,2,6", *CLUSTER)
+        bounds = re.findall(r"^ *(\d+)((?:  +\d+\.\d\d){6})$", said, re.MULTILINE)
+        self.assertEqual([int(ranks) for ranks, _ in bounds], [2, 6], said)
+        for ranks, numbers in bounds:
+            numbers = [float(number) for number in numbers.split()]
+            self.assertEqual(numbers, sorted(numbers))
+            self.assertLessEqual(self.rows(said)[int(ranks)][1], numbers[0])
+            self.assertLessEqual(numbers[-1], int(ranks))
+
     def test_promises_are_better_than_links(self):
         self.record("one.rec.h5")
         stretch = {lookahead: self.rows(self.project("one.rec.h5", "--ranks", "2", *CLUSTER, "--lookahead",
@@ -163,6 +233,8 @@ class Project(Recorded):
             ("--latency", "1 GB/s", "--latency: '1 GB/s' has unit 'GB/s'"),
             ("--bandwidth", "12 GB", "--bandwidth: '12 GB' has unit 'GB'"),
             ("--bandwidth", "0 GB/s", "--bandwidth: '0 GB/s' carries nothing"),
+            ("--event-time", "0 ns", "--event-time: '0 ns' is no time"),
+            ("--event-time", "3", "--event-time: '3' has no unit"),
             ("--synchronizer", "windows", "engine.synchronizer"),
             ("--lookahead", "none", "engine.lookahead"),
             ("--set", "workload.requests=1", "sections partition and engine can be set"),
