@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
+#include <set>
 #include <vector>
 
 namespace ouro::engine {
@@ -19,9 +22,19 @@ inline constexpr int kEveryRank = -1;
 
 /// The places beyond a region's border that it can send to: promises are made for each of them.
 struct Border {
+  Border() = default;
+  /// @param places  where `rank` sends to, itself perhaps among them
+  Border(std::set<int> places, int rank, int ranks);
+
   /// Increasing ranks, each for the LPs that live there only. If the region sends to replicated LPs,
   /// kEveryRank comes first: their copies on all other ranks, one more neighbour.
   std::vector<int> targets;
+
+  /// Its place in `targets`.
+  std::optional<std::size_t> find(int target) const;
+
+  /// Ranks that something can be sent to, increasing; all others if there are copies on all of them.
+  std::vector<int> peers;
 };
 
 }  // namespace ouro::engine

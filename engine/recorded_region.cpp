@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "engine/error.hpp"
 
@@ -33,10 +34,10 @@ RecordedRegion::RecordedRegion(int rank, int ranks, const Placement& placement, 
       outgoing_(static_cast<std::size_t>(ranks)) {
   take_work(recording);
   take_sends();
-  find_targets();
+  border_ = find_border();
   find_ways();
-  fronts_.resize(targets_.size());
-  promised_.assign(targets_.size(), Time::min());
+  fronts_.resize(border_.targets.size());
+  promised_.assign(border_.targets.size(), Time::min());
   advance(Time{});
 }
 
@@ -53,10 +54,10 @@ bool RecordedRegion::is_sent_here(const RecordedSend& send) const {
   return is_here(send.from) && (placement_[send.from.value()] != kEveryRank || is_here(send.to));
 }
 
-/// To its target; targets_.size() if it crosses no border, as what a replicated LP sends.
-std::size_t RecordedRegion::target_of(const RecordedSend& send) const {
-  const bool is_copied = placement_[send.from.value()] == kEveryRank;
-  return is_copied ? targets_.size() : target_of(placement_[send.to.value()]);
+/// To its target; none if it crosses no border, as what a replicated LP sends.
+std::optional<std::size_t> RecordedRegion::target_of(const RecordedSend& send) const {
+  if (placement_[send.from.value()] == kEveryRank) return std::nullopt;
+  return border_.find(placement_[send.to.value()]);
 }
 
 void RecordedRegion::take_work(const Recording& recording) {
@@ -77,37 +78,24 @@ void RecordedRegion::take_sends() {
   }
 }
 
-void RecordedRegion::find_targets() {
-  std::set<int> targets;
+Border RecordedRegion::find_border() const {
+  std::set<int> places;
   for (const auto i : by_sending_) {
-    if (placement_[sends_[i].from.value()] != kEveryRank) targets.insert(placement_[sends_[i].to.value()]);
+    if (placement_[sends_[i].from.value()] != kEveryRank) places.insert(placement_[sends_[i].to.value()]);
   }
-  targets.erase(rank_);
-  if (outgoing_.size() == 1) targets.erase(kEveryRank);
-  targets_.assign(targets.begin(), targets.end());
-  if (targets.erase(kEveryRank) > 0) {
-    for (int peer = 0; peer < static_cast<int>(outgoing_.size()); ++peer) targets.insert(peer);
-    targets.erase(rank_);
-  }
-  peers_.assign(targets.begin(), targets.end());
-}
-
-std::size_t RecordedRegion::target_of(int rank) const {
-  const auto found = std::lower_bound(targets_.begin(), targets_.end(), rank);
-  const bool is_one = found != targets_.end() && *found == rank;
-  return is_one ? static_cast<std::size_t>(found - targets_.begin()) : targets_.size();
+  return {std::move(places), rank_, static_cast<int>(outgoing_.size())};
 }
 
 void RecordedRegion::find_ways() {
-  over_border_.assign(targets_.size(), kForever);
+  over_border_.assign(border_.targets.size(), kForever);
   for (const auto i : by_sending_) {
     const auto target = target_of(sends_[i]);
-    if (target == targets_.size()) continue;
-    over_border_[target] = std::min(over_border_[target], sends_[i].arrival - sends_[i].sent);
+    if (!target) continue;
+    over_border_[*target] = std::min(over_border_[*target], sends_[i].arrival - sends_[i].sent);
   }
   for (const auto way : over_border_) shortest_way_ = std::min(shortest_way_, way);
   if (lookahead_ == Lookahead::link) return;
-  for (const int target : targets_) from_nodes_.push_back(ways_to(ways_, placement_, rank_, target));
+  for (const int target : border_.targets) from_nodes_.push_back(ways_to(ways_, placement_, rank_, target));
 }
 
 // ---- what goes on
@@ -156,7 +144,7 @@ void RecordedRegion::advance(Time clock) {
 void RecordedRegion::become_pending(std::uint32_t index) {
   const auto& send = sends_[index];
   const auto target = target_of(send);
-  if (target != targets_.size()) promise(target, {send.arrival, send.sent});
+  if (target) promise(*target, {send.arrival, send.sent});
   if (is_here(send.to)) expect(index);
 }
 
@@ -164,13 +152,14 @@ void RecordedRegion::send(std::uint32_t index) {
   const auto& send = sends_[index];
   if (is_here(send.to)) arrivals_.push(send.arrival);
   const auto target = target_of(send);
-  if (target == targets_.size()) return;
+  if (!target) return;
+  const int place = border_.targets[*target];
   Event event{send.arrival, send.to, send.from, send.sequence, {}};
   event.set(std::uint64_t{index});
-  if (targets_[target] != kEveryRank) {
-    outgoing_[static_cast<std::size_t>(targets_[target])].push_back(event);
+  if (place != kEveryRank) {
+    outgoing_[static_cast<std::size_t>(place)].push_back(event);
   } else {
-    for (const int peer : peers_) outgoing_[static_cast<std::size_t>(peer)].push_back(event);
+    for (const int peer : border_.peers) outgoing_[static_cast<std::size_t>(peer)].push_back(event);
   }
 }
 
@@ -184,7 +173,7 @@ void RecordedRegion::receive(std::span<const Event> events, Time promised) {
     }
     expect(static_cast<std::uint32_t>(event.as<std::uint64_t>()));
     arrivals_.push(event.time);
-    for (std::size_t target = 0; target < targets_.size(); ++target)
+    for (std::size_t target = 0; target < border_.targets.size(); ++target)
       promised_[target] = std::min(promised_[target], later_by(event.time, over_border_[target]));
   }
 }
@@ -196,7 +185,7 @@ void RecordedRegion::receive(std::span<const Event> events, Time promised) {
 void RecordedRegion::expect(std::uint32_t index) {
   if (lookahead_ == Lookahead::link) return;
   const Time arrival = sends_[index].arrival;
-  for (std::size_t target = 0; target < targets_.size(); ++target)
+  for (std::size_t target = 0; target < border_.targets.size(); ++target)
     promise(target, {later_by(arrival, from_nodes_[target][ways_.node_of(index)]), arrival});
 }
 
@@ -223,15 +212,15 @@ Time RecordedRegion::find_promise(std::size_t target) const {
 Time RecordedRegion::promise_to(int peer) const {
   Time least = kNever;
   for (const int rank : {peer, kEveryRank}) {
-    const auto target = target_of(rank);
-    if (target != targets_.size()) least = std::min(least, least_promise(target));
+    const auto target = border_.find(rank);
+    if (target) least = std::min(least, least_promise(*target));
   }
   return least;
 }
 
 Time RecordedRegion::promise_to_all() const {
   Time least = kNever;
-  for (std::size_t target = 0; target < targets_.size(); ++target)
+  for (std::size_t target = 0; target < border_.targets.size(); ++target)
     least = std::min(least, least_promise(target));
   return least;
 }
@@ -239,8 +228,8 @@ Time RecordedRegion::promise_to_all() const {
 Duration RecordedRegion::transit_to(int peer) const {
   Duration least = kForever;
   for (const int rank : {peer, kEveryRank}) {
-    const auto target = target_of(rank);
-    if (target != targets_.size()) least = std::min(least, over_border_[target]);
+    const auto target = border_.find(rank);
+    if (target) least = std::min(least, over_border_[*target]);
   }
   return least;
 }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <queue>
 #include <span>
 #include <vector>
 
+#include "engine/border.hpp"
 #include "engine/recorded_ways.hpp"
 #include "engine/recording.hpp"
 #include "engine/region.hpp"
@@ -27,7 +29,7 @@ class RecordedRegion final : public SynchronizedRegion {
                  const RecordedWays& ways, Lookahead lookahead);
 
   int rank() const override { return rank_; }
-  const std::vector<int>& peers() const override { return peers_; }
+  const std::vector<int>& peers() const override { return border_.peers; }
   std::uint64_t events() const override { return events_; }
   void run_before(Time bound, std::uint64_t most) override;
   Time next_time() const override;
@@ -57,10 +59,9 @@ class RecordedRegion final : public SynchronizedRegion {
   bool is_sent_here(const RecordedSend& send) const;
   void take_work(const Recording& recording);
   void take_sends();
-  void find_targets();
+  Border find_border() const;
   void find_ways();
-  std::size_t target_of(int rank) const;  // targets_.size() if it is none
-  std::size_t target_of(const RecordedSend& send) const;
+  std::optional<std::size_t> target_of(const RecordedSend& send) const;
 
   Time time_of_work() const;
   void advance(Time clock);
@@ -76,8 +77,7 @@ class RecordedRegion final : public SynchronizedRegion {
   const std::vector<RecordedSend>& sends_;
   const RecordedWays& ways_;
   Lookahead lookahead_;
-  std::vector<int> targets_;  // see Border
-  std::vector<int> peers_;
+  Border border_;
   std::vector<std::vector<Event>> outgoing_;       // by rank
   std::vector<std::vector<Duration>> from_nodes_;  // by target and node
   std::vector<Duration> over_border_;              // by target, the least of what was sent there

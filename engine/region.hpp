@@ -11,8 +11,8 @@
 #include "engine/border.hpp"
 #include "engine/digest.hpp"
 #include "engine/event_queue.hpp"
+#include "engine/least_table.hpp"
 #include "engine/logical_process.hpp"
-#include "engine/promise_table.hpp"
 #include "engine/recorder.hpp"
 #include "engine/synchronized_region.hpp"
 
@@ -43,7 +43,7 @@ class Region final : public SynchronizedRegion {
 
   void run_before(Time bound, std::uint64_t most = kAllEvents) override;
   Time next_time() const override { return queue_.next_time(); }
-  const std::vector<int>& peers() const override { return peers_; }
+  const std::vector<int>& peers() const override { return border_.peers; }
   Time promise_to(int peer) const override;
   Duration shortest_way() const override { return shortest_way_; }
   Time promise_to_all() const override;
@@ -104,10 +104,9 @@ class Region final : public SynchronizedRegion {
   };
 
   void check_channels(LpId id, const Slot& slot);
-  void find_border();
+  Border find_border() const;
   void start(LpId id);
   void go_on(LpId id, std::string saved);
-  std::optional<std::size_t> target_of(int rank) const;
   void find_ways_over_channels();
   bool shorten_ways_over(Slot& slot);
   void choose_promises(Lookahead lookahead);
@@ -128,7 +127,6 @@ class Region final : public SynchronizedRegion {
   Placement placement_;
   std::vector<Slot> slots_;  // by LpId; empty where the LP lives elsewhere
   std::vector<std::vector<Event>> outgoing_;
-  std::vector<int> peers_;
   Border border_;
   EventQueue queue_;
   Recorder* recorder_;
@@ -138,12 +136,12 @@ class Region final : public SynchronizedRegion {
   Duration shortest_way_ = kForever;
 
   // promises, by target
-  std::vector<Duration> constant_;     // from any event, if table_ is not used
-  std::optional<PromiseTable> table_;  // of each pending event
-  std::vector<Duration> transit_;      // from any event that other regions can send
-  std::vector<Time> floor_;            // of the event being handled: what follows must not fall below
-  std::vector<Duration> held_;         // of all LPs, by target
-  bool holds_other_ = false;           // the LP whose event is being handled
+  std::vector<Duration> constant_;            // from any event, if table_ is not used
+  std::optional<LeastTable<Time>> table_;     // of each pending event
+  std::vector<Duration> transit_;             // from any event that other regions can send
+  std::vector<Time> floor_;                   // of the event being handled: what follows must not fall below
+  std::optional<LeastTable<Duration>> held_;  // by each LP that holds anything; there if table_ is
+  bool holds_other_ = false;                  // the LP whose event is being handled
   std::vector<Duration> scratch_least_;
   std::vector<Time> scratch_promises_;
 };

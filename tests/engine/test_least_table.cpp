@@ -4,7 +4,7 @@
 #include <array>
 #include <map>
 
-#include "engine/promise_table.hpp"
+#include "engine/least_table.hpp"
 #include "engine/random.hpp"
 
 namespace ouro::engine {
@@ -31,7 +31,7 @@ Time least(const std::map<std::uint32_t, Promises>& pending, std::size_t target)
 
 /// Sets and takes at random slots below `slots`, with the table and with a map.
 void compare_with_a_map(std::uint32_t slots, std::uint64_t seed) {
-  PromiseTable table{kTargets};
+  LeastTable<Time> table{kTargets};
   std::map<std::uint32_t, Promises> pending;
   for (std::uint64_t step = 0; step < 4000; ++step) {
     const RandomKey key{seed, random_purpose("promise table"), step};
@@ -52,21 +52,21 @@ void compare_with_a_map(std::uint32_t slots, std::uint64_t seed) {
   }
 }
 
-TEST(PromiseTable, OfNoEventIsNever) {
-  const PromiseTable table{2};
+TEST(LeastTable, OfNoEventIsNever) {
+  const LeastTable<Time> table{2};
   EXPECT_EQ(table.least(0), kNever);
   EXPECT_EQ(table.least(1), kNever);
 }
 
-TEST(PromiseTable, FollowsAPlainMapThroughRandomSetsAndTakes) {
+TEST(LeastTable, FollowsAPlainMapThroughRandomSetsAndTakes) {
   for (const std::uint32_t slots : {1, 2, 31, 32, 33, 300}) {
     SCOPED_TRACE(testing::Message() << slots << " slots");
     compare_with_a_map(slots, slots);
   }
 }
 
-TEST(PromiseTable, KeepsTheLeastOfEqualPromisesUntilTheLastIsTaken) {
-  PromiseTable table{1};
+TEST(LeastTable, KeepsTheLeastOfEqualPromisesUntilTheLastIsTaken) {
+  LeastTable<Time> table{1};
   const std::array<Time, 1> early{Time{Duration{5}}}, late{Time{Duration{9}}};
   table.set(0, early);
   table.set(1, late);
@@ -78,8 +78,8 @@ TEST(PromiseTable, KeepsTheLeastOfEqualPromisesUntilTheLastIsTaken) {
   EXPECT_EQ(table.least(0), late[0]);
 }
 
-TEST(PromiseTable, SeesAnEarlierPromiseThatComesWhileItsBlockIsUnread) {
-  PromiseTable table{1};
+TEST(LeastTable, SeesAnEarlierPromiseThatComesWhileItsBlockIsUnread) {
+  LeastTable<Time> table{1};
   const std::array<Time, 1> early{Time{Duration{5}}}, late{Time{Duration{9}}}, earliest{Time{Duration{1}}};
   table.set(0, early);
   table.set(1, late);
