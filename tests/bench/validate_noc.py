@@ -1,6 +1,6 @@
 """Compares `ouroboros noc` with what BookSim2 did on the same work, and prints a table of the differences.
 
-usage: validate_noc.py REFERENCE_DIRECTORY [--tables zero_load,stream,trace,batch,curves,saturation] [--part N/M]
+usage: validate_noc.py REFERENCE_DIRECTORY [--tables packet,causes,recorded,zero_load,stream,trace,batch,curves,saturation] [--part N/M]
 
 The directory holds noc_zero_load.csv, noc_stream.csv, noc_trace_packets.csv, noc_trace_results.csv,
 noc_batch.csv, booksim_mesh.csv and booksim_mesh_dies.csv. OUROBOROS names the program; default:
@@ -296,10 +296,23 @@ RECORDED_CASES = (("a prompt, 32 tokens at a time", {"requests": 1, "prompt_toke
                   ("64 sequences decode", {"requests": 64, "prompt_tokens": 16, "output_tokens": 16}, (3500, 3550)))
 
 
+def replay(network, fidelity, **settings):
+    """What run.h5 has recorded, sent again."""
+    settings |= {"fidelity": fidelity}
+    command = [PROGRAM, "noc", "llama.toml", "--out", "study.h5", "--force", "--set", "traffic.load=trace", "--set", "traffic.trace_file=run.h5"]
+    command += [word for key, value in settings.items() for word in ("--set", f"wafer.noc.{key}={value}")]
+    subprocess.run(command, cwd=network.path, check=True, capture_output=True)
+    with h5py.File(network.path / "study.h5") as file:
+        found = {name: float(file["noc"][name][0]) for name in ("mean_latency", "p99_latency", "completion")}
+        found["busiest"] = file["noc/link_flits"][:].max() / found["completion"]
+    return found
+
+
 def recorded(directory, network, part):
     """What LLaMA-13B sends on the default wafer, at both fidelities: printed as rows of a Markdown table."""
-    print("| traffic of LLaMA-13B | packets | mean flits | busiest link | mean latency, flit | mean latency, packet | p99 latency | last arrival |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| traffic of LLaMA-13B | packets | mean flits | busiest link | mean latency, flit | mean latency, packet | p99 latency | last arrival "
+          "| flit with buffers of 255 flits: mean latency | p99 latency |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, workload, (begin, end) in part_of(RECORDED_CASES, part):
         settings = {f"{'serving' if key == 'prefill_window' else 'workload'}.{key}": value for key, value in workload.items()}
         settings |= {"model.name": "llama-13b", "workload.lengths": "fixed", "output.record_packets_from": f"{begin} us",
@@ -310,22 +323,40 @@ def recorded(directory, network, part):
         subprocess.run(command, cwd=network.path, check=True, capture_output=True)
         with h5py.File(network.path / "run.h5") as file:
             flits = file["packets/flits"][:]
-        found = {}
-        for fidelity in ("flit", "packet"):
-            command = [PROGRAM, "noc", "llama.toml", "--out", "study.h5", "--force", "--set", "traffic.load=trace", "--set",
-                       "traffic.trace_file=run.h5", "--set", f"wafer.noc.fidelity={fidelity}"]
-            subprocess.run(command, cwd=network.path, check=True, capture_output=True)
-            with h5py.File(network.path / "study.h5") as file:
-                found[fidelity] = {name: float(file["noc"][name][0]) for name in ("mean_latency", "p99_latency", "completion")}
-                busiest = file["noc/link_flits"][:].max() / found[fidelity]["completion"]
-        by = {key: 100 * (found["packet"][key] / found["flit"][key] - 1) for key in found["flit"]}
+        found = {fidelity: replay(network, fidelity) for fidelity in ("flit", "packet")}
+        busiest = found["flit"].pop("busiest")
+        found["deep"] = replay(network, "flit", buffer_flits=255)
+        by, deep = ({key: 100 * (found[what][key] / found["flit"][key] - 1) for key in found["flit"]} for what in ("packet", "deep"))
         print(f"| {name} | {len(flits)} | {flits.mean():.1f} | {100 * busiest:.0f} % | {found['flit']['mean_latency']:.2f} cycles | {by['mean_latency']:+.2f} % "
-              f"| {by['p99_latency']:+.2f} % | {by['completion']:+.2f} % |", flush=True)
+              f"| {by['p99_latency']:+.2f} % | {by['completion']:+.2f} % | {deep['mean_latency']:+.2f} % | {deep['p99_latency']:+.2f} % |", flush=True)
     return []
 
 
-TABLES = {"packet": packet, "recorded": recorded, "zero_load": zero_load, "stream": stream, "trace": traces, "batch": batch, "curves": curves,
-          "saturation": saturation}
+# virtual channels and flits of a buffer: the usual router; one that has room for all; one whose packets cannot overtake each other
+ROUTERS_WITH_ROOM = ((4, 16), (12, 255), (1, 255))
+
+
+def causes(directory, network, part):
+    """What of the difference of packet fidelity from flit is left if the routers of flit have more room, or let no packets share a
+    link: printed as rows of a Markdown table."""
+    print("| mesh | traffic | flits | " + " | ".join(f"{vcs} x {buffer}" for vcs, buffer in ROUTERS_WITH_ROOM) + " | packet |")
+    print("| --- " * (4 + len(ROUTERS_WITH_ROOM)) + "|")
+    for mesh, pattern, saturation in part_of([PACKET_CASES[i] for i in (0, 3, 6)], part):
+        for flits in (1, 16):
+            loads = {"load": "open-loop", "pattern": pattern, "packet_flits": flits, "warmup": "2000 cycles",
+                     "measure": f"{800_000 // (mesh[0] * mesh[1]) + 2000} cycles", "drain_limit": "20000 cycles"}
+            batch_of_16 = {"load": "batch", "pattern": pattern, "packet_flits": flits, "packets_per_core": 16}
+            cells = []
+            for fidelity, vcs, buffer in [("flit", *router) for router in ROUTERS_WITH_ROOM] + [("packet", 4, 16)]:
+                latency = network.run(mesh, "S1", vcs, buffer, loads, [0.6 * saturation], fidelity)["mean_latency"][0]
+                completion = network.run(mesh, "S1", vcs, buffer, batch_of_16, fidelity=fidelity)["completion"][0]
+                cells.append(f"{latency:.1f}, {completion}")
+            print(f"| {mesh[0]} x {mesh[1]} | {pattern} | {flits} | {' | '.join(cells)} |", flush=True)
+    return []
+
+
+TABLES = {"packet": packet, "causes": causes, "recorded": recorded, "zero_load": zero_load, "stream": stream, "trace": traces,
+          "batch": batch, "curves": curves, "saturation": saturation}
 
 
 def main():
