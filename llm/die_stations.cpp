@@ -101,7 +101,7 @@ void DieProcess::count_launch(Station& station, const ReadyToken& next) {
 void DieProcess::launch(Station& station, const Token& token, Time whole) {
   const auto& plan = station_plan(station);
   if (station_log_.records(token.number))
-    station_log_.launch(station.number, token.number, kv_.request_of(token.slot), scheduler_->now());
+    station_log_.launch(station.number, token, kv_.request_of(token.slot), scheduler_->now());
   if (needs_credit(station, token)) {
     --station.credits;
     Message message{.station = static_cast<std::uint16_t>(station.number)};

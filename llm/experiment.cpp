@@ -114,6 +114,12 @@ KvController prompts_of_encoder(const Experiment& experiment) {
   return encoder_kv ? *std::move(encoder_kv) : experiment.make_kv_controller();
 }
 
+std::optional<Calibration> read_calibration(const Config& config, const Experiment& experiment) {
+  const auto file = config.at("wafer.noc.calibration");
+  if (file.as_string().empty()) return std::nullopt;
+  return llm::read_calibration(file, experiment.machine);
+}
+
 /// What does not go with attention in both directions.
 void check_encoder(const Config& config, const Experiment& experiment) {
   if (experiment.model.encoder_layers == 0) return;
@@ -308,7 +314,7 @@ KvController Experiment::make_kv_controller() const {
           whole ? KvPlacing::whole_heads : KvPlacing::anywhere};
 }
 
-std::unique_ptr<const Experiment> read_experiment(const Config& config) {
+std::unique_ptr<Experiment> read_experiment(const Config& config) {
   auto experiment = std::make_unique<Experiment>();
   experiment->wafer = wafer::read_wafer(config);
   check_noc(config, experiment->wafer.noc);
@@ -331,6 +337,8 @@ std::unique_ptr<const Experiment> read_experiment(const Config& config) {
                                                     std::move(mapping), experiment->routing, kv_crossbars,
                                                     read_pipelining(config));
   check_encoder(config, *experiment);
+  experiment->machine = machine_digest(config, *experiment->plan);
+  experiment->calibration = read_calibration(config, *experiment);
   const auto source = make_source(experiment->workload);
   experiment->summary = summarise(*source);
   check_requests_left(*experiment);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/config.hpp"
+#include "llm/calibration.hpp"
 #include "llm/mapping_method.hpp"
 #include "llm/model.hpp"
 #include "llm/pipeline_plan.hpp"
@@ -30,6 +31,8 @@ struct Experiment {
   engine::Duration control_latency{};
   wafer::RecordWindow recorded_packets;
   std::unique_ptr<PipelinePlan> plan;
+  std::uint64_t machine = 0;               ///< its digest, for calibrations
+  std::optional<Calibration> calibration;  ///< for `stage` fidelity
 
   /// Page tables of the decoder's blocks; of an encoder alone, of its blocks.
   KvController make_kv_controller() const;
@@ -44,8 +47,9 @@ struct Experiment {
 /// Reads sections [wafer], [energy], [model], [mapping], [workload] and [serving], maps the model onto the
 /// wafer, and reads the workload through once.
 ///
-/// @throws InputError  for what is wrong in them, a model that does not fit the wafer, a broken trace, and a
+/// @throws InputError  for what is wrong in them, a calibration for another machine, a model that does not
+/// fit the wafer, a broken trace, and a
 ///                     request that the KV memory can never hold
-std::unique_ptr<const Experiment> read_experiment(const engine::Config& config);
+std::unique_ptr<Experiment> read_experiment(const engine::Config& config);
 
 }  // namespace ouro::llm

@@ -185,11 +185,14 @@ void StageProcess::say_later(Station& station, const Launched& launched, Duratio
 void StageProcess::place_on_link(Station& station, Time before) {
   const auto gather = station_plan(station.number).gather_time;
   const auto home = timing_.home_time(station.number);
+  const auto* calibration = timing_.calibration();
+  const auto beyond = calibration != nullptr ? calibration->on_link(gather) - gather : Duration{};
   for (; station.placed < station.coming.size(); ++station.placed) {
     auto& coming = station.coming[station.placed];
     if (coming.first >= before) return;
-    station.link_free = coming.whole = std::max(coming.last, station.link_free + gather);
-    station.sfu_free = coming.last = std::max(station.link_free, station.sfu_free) + home;
+    coming.whole = std::max(coming.last, station.link_free + gather);
+    station.link_free = coming.whole + beyond;
+    station.sfu_free = coming.last = std::max(coming.whole, station.sfu_free) + home;
   }
 }
 
@@ -298,7 +301,7 @@ void StageProcess::launch(Station& station, const Token& token, Time whole) {
       has_experts ? timing_.station(station.number, chosen, token, kv_) : timing_.station(station.number);
   const Time now = scheduler_->now();
   if (station_log_.records(token.number))
-    station_log_.launch(station.number, token.number, kv_.request_of(token.slot), now);
+    station_log_.launch(station.number, token, kv_.request_of(token.slot), now);
 
   const bool retires = plan.is_lm_head && !token.sampled();
   const auto* heads = station.attends ? &place(station, token) : nullptr;
@@ -311,6 +314,7 @@ void StageProcess::launch(Station& station, const Token& token, Time whole) {
     count_attention(station, *heads, newest, token);
     last += StageTiming::slowest(*heads, newest) - heads->slowest;
   }
+  if (!plan.is_lm_head) last = std::max(last + contention(station, token), passage.first_output);
   if (&passage == &timing_.station(station.number).passage) {
     ++station.tally.alike[static_cast<std::size_t>(token.phase())];
   } else {
@@ -321,11 +325,8 @@ void StageProcess::launch(Station& station, const Token& token, Time whole) {
   for (const int expert : working)
     start = std::max(start, station.passes_free[static_cast<std::size_t>(expert)]);
   if (!retires) {
-    place_on_link(station, now);
-    const Time own =
-        std::max(sent, station.link_free);  // the home core's own tile comes after what is gathered
+    const Time own = send_to_home_tile(station, timing, sent);
     const Duration late = std::max(own - start, Duration{});
-    if (timing.multicast > Duration{}) station.link_free = own + timing.multicast;
     station.sends_free = sent + timing.sends;
     for (const int expert : working)
       station.passes_free[static_cast<std::size_t>(expert)] = start + plan.pass_time;
@@ -343,6 +344,46 @@ void StageProcess::launch(Station& station, const Token& token, Time whole) {
     send_candidates(token, last);
   }
   if (token.opens_batch()) give_credit_back(station, token, whole, sent - now + passage.credit);
+}
+
+/// What others' packets delay the token until the next station has it, from the calibration.
+Duration StageProcess::contention(Station& station, const Token& token) {
+  const auto* calibration = timing_.calibration();
+  if (calibration == nullptr) return {};
+  const auto load = station.launches.add(scheduler_->now(), timing_.load_windows());
+  return load ? calibration->delay(station_plan(station.number).matrix, token.phase(), *load) : Duration{};
+}
+
+/// Takes the link to the home core for its own tile's vector: after what is gathered, or, since most tokens
+/// have it so at `packet`, before what is not yet there, if a calibration has what that leaves out.
+/// @param sent  when the link from the home core is free for it
+/// @return      when it begins to pass
+Time StageProcess::send_to_home_tile(Station& station, const StageTiming::Station& timing, Time sent) {
+  const Time now = scheduler_->now();
+  place_on_link(station, now);
+  const auto* calibration = timing_.calibration();
+  const Time own = calibration != nullptr ? sent : std::max(sent, station.link_free);
+  if (timing.multicast == Duration{}) return own;
+  if (calibration == nullptr) {
+    station.link_free = own + timing.multicast;
+  } else {
+    const bool is_taken = station.link_free > now;
+    const auto taken_for = calibration->on_link(timing.multicast);
+    station.link_free = (is_taken ? station.link_free : own) + taken_for;
+    if (is_taken) hold_up_gathered(station, taken_for);
+  }
+  return own;
+}
+
+/// What has its turn on the link to the home core and has not passed it yet comes later.
+void StageProcess::hold_up_gathered(Station& station, Duration by) {
+  for (std::size_t i = 0; i < station.placed; ++i) {
+    auto& coming = station.coming[i];
+    if (coming.whole <= scheduler_->now()) continue;
+    coming.whole += by;
+    coming.last += by;
+    station.sfu_free = std::max(station.sfu_free, coming.last);
+  }
 }
 
 /// Tokens whose heads lie on the same cores follow each other as these cores allow.

@@ -102,6 +102,7 @@ class StageProcess final : public Die {
     engine::LpId after;                      ///< where the next station is, or the host
     std::vector<Coming> coming{};            ///< few, in the order of their first parts
     boost::circular_buffer<Credit> credits;  ///< in the order in which they may be used
+    LaunchHistory launches{};                ///< where there is a calibration
     std::size_t placed = 0;                  ///< so many of the first of `coming` have their turn on the link
     ReadyTokens ready{};
     engine::Time link_free{};                 ///< to the home core
@@ -121,10 +122,10 @@ class StageProcess final : public Die {
 
     template <class Archive>
     void serialize(Archive& archive, unsigned /*version*/) {
-      auto& [of, at_heads, previous, following, gathered, may_use, with_turn, gathered_whole, link, sfu,
+      auto& [of, at_heads, previous, following, gathered, may_use, left, with_turn, gathered_whole, link, sfu,
              sends, passes, woken, first, next, missing, sent, delayed, used, counted, by_slot, kv] = *this;
-      engine::archive_fields(archive, gathered, may_use, with_turn, gathered_whole, link, sfu, sends, passes,
-                             woken, first, next, missing, sent, delayed, used, counted, by_slot, kv);
+      engine::archive_fields(archive, gathered, may_use, left, with_turn, gathered_whole, link, sfu, sends,
+                             passes, woken, first, next, missing, sent, delayed, used, counted, by_slot, kv);
     }
   };
 
@@ -148,6 +149,9 @@ class StageProcess final : public Die {
   void take_credit_back(Station& station, const Credit& credit);
   void count_launch(Station& station, const ReadyToken& next);
   void launch(Station& station, const Token& token, engine::Time whole);
+  engine::Duration contention(Station& station, const Token& token);
+  engine::Time send_to_home_tile(Station& station, const StageTiming::Station& timing, engine::Time sent);
+  void hold_up_gathered(Station& station, engine::Duration by);
   void use_kv_cores(Station& station, const HeadsAtBlock& heads, const AttentionTimes& newest);
   const HeadsAtBlock& place(Station& station, const Token& token);
   ExpertRouting::Choice choose_experts(Station& station, const Token& token);

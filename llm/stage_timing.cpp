@@ -26,8 +26,9 @@ AttentionWork difference(const AttentionWork& more, const AttentionWork& less) {
 
 }  // namespace
 
-StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t longest_context)
-    : plan_{plan}, lone_{plan} {
+StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t longest_context,
+                         const std::optional<Calibration>& calibration)
+    : plan_{plan}, calibration_{calibration}, lone_{plan} {
   UndisturbedHead head{plan.wafer().core, plan.kv_ring().crossbars(0), plan.head()};
   work_of_context_ = difference(head.work(2), head.work(1));
   tabulate_attention(longest_context, kv.page_tokens());
@@ -42,6 +43,19 @@ StageTiming::StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t
   last_credit_ = lone_.from_host(lm_head, 1);
   for (int station = 0; station <= lm_head; ++station)
     stations_.push_back(measure(station, {.flags = Token::kSampled}, kv));
+  load_windows_ = measure_windows();
+}
+
+LoadWindows StageTiming::measure_windows() const {
+  Duration slowest{};
+  Duration way = embedding_.to_next;
+  for (std::size_t number = 0; number < stations_.size(); ++number) {
+    const auto& plan = plan_.stations()[number];
+    const auto own = plan_.wafer().noc.flits(plan.group->rows) * plan_.wafer().noc.cycle;
+    slowest = std::max(slowest, plan.gather_time + own);
+    way += home_[number] + stations_[number].passage.to_next;
+  }
+  return {.close = (plan_.window() + 1) * slowest, .way = way};
 }
 
 void StageTiming::tabulate_attention(std::int64_t longest_context, int page_tokens) {

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
+#include "llm/calibration.hpp"
 #include "llm/core_work.hpp"
 #include "llm/kv_controller.hpp"
 #include "llm/lone_token.hpp"
@@ -41,7 +43,13 @@ class StageTiming {
  public:
   /// @param kv               of the size of the controllers', without a sequence
   /// @param longest_context  of the workload
-  StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t longest_context);
+  /// @param calibration      if there is one
+  StageTiming(const PipelinePlan& plan, KvController kv, std::int64_t longest_context,
+              const std::optional<Calibration>& calibration);
+
+  /// nullptr if there is none
+  const Calibration* calibration() const { return calibration_ ? &*calibration_ : nullptr; }
+  const LoadWindows& load_windows() const { return load_windows_; }
 
   struct Station {
     Passage passage;               ///< QKV: of a first token, in the first place of the ring
@@ -99,11 +107,13 @@ class StageTiming {
   using Places = std::vector<std::uint32_t>;
 
   void tabulate_attention(std::int64_t longest_context, int page_tokens);
+  LoadWindows measure_windows() const;
   Station measure(int number, const Token& token, const KvController& kv);
   Places places_of(const Token& token, const KvController& kv) const;
   HeadsAtBlock measure_heads(int qkv, const Token& token, const KvController& kv);
 
   const PipelinePlan& plan_;
+  std::optional<Calibration> calibration_;
   LoneToken lone_;
   std::vector<Station> stations_;
   std::vector<std::map<ExpertRouting::Choice, Station>> by_choice_;  // by station
@@ -112,6 +122,7 @@ class StageTiming {
   Passage embedding_;
   Passage last_credit_;
   std::vector<engine::Duration> home_;
+  LoadWindows load_windows_;
   AttentionWork work_of_context_;
   std::vector<std::vector<AttentionTimes>> attention_;  // by crossbars, if a core has as many, and tokens
 };

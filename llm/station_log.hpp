@@ -9,13 +9,15 @@
 
 #include "engine/state_archive.hpp"
 #include "engine/time.hpp"
+#include "llm/message.hpp"
 
 namespace ouro::llm {
 
 /// When a recorded token was at a station.
 struct StationRecord {
   std::uint32_t number = 0;  ///< of the token
-  std::uint32_t station = 0;
+  std::uint16_t station = 0;
+  std::uint16_t decode = 0;  ///< 1 if it was generated, 0 if it is of a prompt
   std::uint64_t request = 0;
   engine::Time entered{};   ///< its first part is at the home core
   engine::Time gathered{};  ///< its last part is there
@@ -53,8 +55,9 @@ class StationLog {
     record.gathered = gathered;
     record.ready = ready;
   }
-  void launch(int station, std::uint32_t number, std::uint64_t request, engine::Time when) {
-    auto& record = find(station, number, when);
+  void launch(int station, const Token& token, std::uint64_t request, engine::Time when) {
+    auto& record = find(station, token.number, when);
+    record.decode = token.phase() == Phase::decode ? 1 : 0;
     record.launched = when;
     record.request = request;
     launched_.push_back(record);
@@ -77,11 +80,11 @@ class StationLog {
  private:
   StationRecord& find(int station, std::uint32_t number, engine::Time now) {
     const auto found = std::find_if(here_.begin(), here_.end(), [&](const StationRecord& record) {
-      return record.station == static_cast<std::uint32_t>(station) && record.number == number;
+      return record.station == station && record.number == number;
     });
     if (found != here_.end()) return *found;
     return here_.emplace_back(
-        StationRecord{.number = number, .station = static_cast<std::uint32_t>(station), .entered = now});
+        StationRecord{.number = number, .station = static_cast<std::uint16_t>(station), .entered = now});
   }
 
   std::uint32_t every_;

@@ -15,7 +15,7 @@ bool is_stage(const Experiment& experiment) {
 std::optional<StageTiming> make_stage_timing(const Experiment& experiment) {
   if (!is_stage(experiment)) return std::nullopt;
   return std::make_optional<StageTiming>(*experiment.plan, experiment.make_kv_controller(),
-                                         experiment.summary.longest_context);
+                                         experiment.summary.longest_context, experiment.calibration);
 }
 
 }  // namespace

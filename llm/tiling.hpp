@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "llm/model.hpp"
@@ -76,7 +77,10 @@ enum class Matrix {
   gate_up,
   down
 };
-inline constexpr std::size_t kMatrixCount = 11;
+inline constexpr std::array<std::string_view, 11> kMatrixNames{
+    "qkv",      "query",        "head_key", "head_value", "output", "cross_query",
+    "cross_kv", "cross_output", "router",   "gate_up",    "down"};
+inline constexpr std::size_t kMatrixCount = kMatrixNames.size();
 
 using TiledBlock = std::array<TiledGroup, kMatrixCount>;
 

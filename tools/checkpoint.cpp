@@ -92,8 +92,9 @@ bool drives_the_run_only(std::string_view assignment) {
 
 std::vector<InputFile> read_input_files(const engine::Config& config) {
   std::vector<InputFile> files;
-  for (const char* key : {"model.config", "model.expert_weights", "mapping.file", "workload.trace_file",
-                          "workload.histogram", "wafer.faults.map_file", "wafer.faults.runtime.file"}) {
+  for (const char* key :
+       {"model.config", "model.expert_weights", "mapping.file", "workload.trace_file", "workload.histogram",
+        "wafer.faults.map_file", "wafer.faults.runtime.file", "wafer.noc.calibration"}) {
     const std::string path = config.at(key).as_string();  // the setting is gone at the end of the line
     const bool is_shipped = key == std::string_view{"workload.histogram"} && !path.ends_with(".csv");
     if (path.empty() || is_shipped) continue;

@@ -13,6 +13,7 @@
 
 #include "engine/error.hpp"
 #include "engine/mpi.hpp"
+#include "tools/calibrate_command.hpp"
 #include "tools/check_command.hpp"
 #include "tools/diff_command.hpp"
 #include "tools/map_command.hpp"
@@ -107,6 +108,7 @@ class Program {
     add_run();
     add_noc();
     add_validate();
+    add_calibrate();
     add_map();
     add_partition();
     add_check();
@@ -212,6 +214,17 @@ class Program {
     command.add_flag("--json", validate_.json, "print JSON instead of a table");
     on_all_ranks_do(command, [this](MPI_Comm comm, spdlog::logger& logger) {
       return ouro::tools::validate(validate_, comm, logger);
+    });
+  }
+
+  void add_calibrate() {
+    auto& command = add("calibrate", "Runs an experiment at packet, and fits fidelity stage to it");
+    add_configuration(command, calibrate_.configuration);
+    command.add_option("--out", calibrate_.out,
+                       "the calibration; default: the experiment's name with .calibration.toml, here");
+    command.add_flag("--force", calibrate_.force, "overwrite it");
+    on_all_ranks_do(command, [this](MPI_Comm comm, spdlog::logger& logger) {
+      return ouro::tools::calibrate(calibrate_, comm, logger);
     });
   }
 
@@ -374,6 +387,7 @@ class Program {
   ouro::tools::RunArguments run_;
   ouro::tools::NocArguments noc_;
   ouro::tools::ValidateArguments validate_;
+  ouro::tools::CalibrateArguments calibrate_;
   ouro::tools::MapArguments map_;
   ouro::tools::PartitionArguments partition_;
   ConfigurationArguments check_;

@@ -5,29 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "engine/error.hpp"
 #include "engine/mpi.hpp"
-#include "engine/synchronizer.hpp"
-#include "llm/experiment.hpp"
-#include "llm/system.hpp"
 #include "partitions/read_partition.hpp"
+#include "tools/prepared_run.hpp"
 #include "tools/run_quantities.hpp"
-#include "tools/run_settings.hpp"
 #include "tools/run_statistics.hpp"
 #include "tools/together.hpp"
 
 namespace ouro::tools {
 namespace {
-
-/// One of the two runs, before simulated time begins.
-struct Prepared {
-  std::unique_ptr<const llm::Experiment> experiment;
-  partitions::Partition partition;
-  RunSettings settings;
-};
 
 /// @throws InputError  if they are not two different ones that a model can run at
 void check_fidelities(const std::vector<std::string>& fidelities) {
@@ -42,24 +31,10 @@ void check_fidelities(const std::vector<std::string>& fidelities) {
   if (fidelities[0] == fidelities[1]) refuse(fmt::format("both are '{}'", fidelities[0]));
 }
 
-Prepared prepare(ConfigurationArguments arguments, const std::string& fidelity, MPI_Comm comm) {
-  arguments.assignments.push_back("wafer.noc.fidelity=" + fidelity);
-  const auto config = load_configuration(arguments);
-  auto experiment = llm::read_experiment(config);
-  auto partition = partitions::read_partition(config, *experiment, engine::mpi_size(comm));
-  return {std::move(experiment), std::move(partition), read_run_settings(config)};
-}
-
-std::vector<Quantity> measure(const Prepared& prepared, MPI_Comm comm) {
-  llm::System system{*prepared.experiment, engine::mpi_rank(comm), engine::mpi_size(comm), prepared.partition,
-                     prepared.settings.lookahead};
-  const engine::SynchronizerOptions options{.kind = prepared.settings.synchronizer,
-                                            .stall_limit_seconds = prepared.settings.stall_limit_seconds,
-                                            .heartbeat = {}};
-  engine::make_synchronizer(comm, system.region(), options)->run_until(engine::kNever);
-  system.check_finished();
-  return quantities_of(*prepared.experiment, system.controller(),
-                       gather_statistics(comm, *prepared.experiment, system));
+std::vector<Quantity> measure(const PreparedRun& prepared, MPI_Comm comm) {
+  const auto system = prepared.run(comm);
+  return quantities_of(*prepared.experiment, system->controller(),
+                       gather_statistics(comm, *prepared.experiment, *system));
 }
 
 std::optional<double> relative_difference(const Quantity& a, const Quantity& b) {
@@ -114,11 +89,11 @@ void print_json(const std::vector<std::string>& fidelities, const Runs& runs) {
 
 int validate(const ValidateArguments& arguments, MPI_Comm comm, spdlog::logger& logger) {
   constexpr int kInputAtFault = 2;
-  std::vector<Prepared> prepared;
+  std::vector<PreparedRun> prepared;
   const auto prepare_all = [&] {
     check_fidelities(arguments.fidelities);
     for (const auto& fidelity : arguments.fidelities)
-      prepared.push_back(prepare(arguments.configuration, fidelity, comm));
+      prepared.push_back(prepare_run(arguments.configuration, {"wafer.noc.fidelity=" + fidelity}, comm));
   };
   if (!succeed_together(comm, logger, prepare_all)) return kInputAtFault;
 

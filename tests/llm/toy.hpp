@@ -73,8 +73,8 @@ inline std::string hugging_face_config(const ToyModel& model) {
 }
 
 /// The shipped defaults with this config.json and `assignments`, such as wafer.die_columns=2.
-inline std::unique_ptr<const llm::Experiment> read_model(const std::string& config_json,
-                                                         std::vector<std::string> assignments) {
+inline std::unique_ptr<llm::Experiment> read_model(const std::string& config_json,
+                                                   std::vector<std::string> assignments) {
   const TemporaryFile file{"model.json", config_json};
   assignments.push_back("model.config=" + file.path());
   const auto defaults = [](const std::string& folder, std::string_view text) {
@@ -88,8 +88,8 @@ inline std::unique_ptr<const llm::Experiment> read_model(const std::string& conf
   return llm::read_experiment(config);
 }
 
-inline std::unique_ptr<const llm::Experiment> read_toy(const ToyModel& model,
-                                                       std::vector<std::string> assignments) {
+inline std::unique_ptr<llm::Experiment> read_toy(const ToyModel& model,
+                                                 std::vector<std::string> assignments) {
   return read_model(hugging_face_config(model), std::move(assignments));
 }
 
