@@ -31,7 +31,7 @@ class ForesightOfALine : public ::testing::Test {
     for (const int rank : {0, 1}) {
       foresights_.push_back(
           std::make_unique<llm::Foresight>(*experiment_->plan, kControl, std::vector<int>{0, 1}, rank));
-      foresights_.back()->meet({{kEveryRank, 1 - rank}}, lookahead);
+      foresights_.back()->meet({{kEveryRank, 1 - rank}, rank, 2}, lookahead);
     }
   }
 
